@@ -1,0 +1,6 @@
+//! (skeleton)
+
+/// (skeleton)
+pub fn run() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}
