@@ -1,0 +1,13 @@
+//! The kinds of route block (SER's cfg language), which are also the modes a message is processed in.
+
+/// A kind of route block; the discriminants are SER's flag bits for module commands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum RouteKind {
+    Request = 1,
+    Failure = 2,
+    OnReply = 4,
+    Branch = 8,
+    OnSend = 16,
+}
