@@ -1,1 +1,63 @@
-//! (skeleton)
+//! RPC methods and the values that they take and give; transports are modules (SER's rpc.h).
+
+/// A value in a reply or a parameter.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum RpcValue {
+    Int(i64),
+    Bool(bool),
+    /// Unix time in seconds.
+    Time(i64),
+    Double(f64),
+    Str(Vec<u8>),
+    Struct(Vec<(&'static str, RpcValue)>),
+    Array(Vec<RpcValue>),
+}
+
+/// An answer that says why not: HTTP-like code and reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RpcFault {
+    pub code: u16,
+    pub reason: String,
+}
+
+impl RpcFault {
+    /// A fault.
+    pub fn new(code: u16, reason: impl Into<String>) -> Self {
+        RpcFault {
+            code,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// What a transport offers to a method: its parameters one after the other, and a place for values.
+pub trait RpcContext {
+    /// Next parameter as integer.
+    fn next_int(&mut self) -> Result<i64, RpcFault>;
+    /// Next parameter as string.
+    fn next_str(&mut self) -> Result<Vec<u8>, RpcFault>;
+    /// Next parameter as float.
+    fn next_double(&mut self) -> Result<f64, RpcFault>;
+    /// Whether another parameter is there.
+    fn has_next(&self) -> bool;
+    /// Adds a value to the reply; it may be sent at once.
+    fn add(&mut self, value: RpcValue) -> Result<(), RpcFault>;
+}
+
+/// The function behind a method.
+pub type RpcFn = fn(&mut dyn RpcContext) -> Result<(), RpcFault>;
+
+/// One RPC method (core or module).
+#[derive(Clone, Copy, Debug)]
+pub struct RpcMethod {
+    /// Full name, `usrloc.stats`.
+    pub name: &'static str,
+    /// What runs.
+    pub func: RpcFn,
+    /// First line: description.
+    pub doc: &'static str,
+    /// The reply is an array even with one value (SER's RET_ARRAY).
+    pub ret_array: bool,
+}

@@ -1,0 +1,141 @@
+//! Attributes (AVPs): named values attached to a message, in classes of two tracks (SER's usr_avp).
+//!
+//! Invariant: values stand in order of adding, oldest first; index `[1]` is the oldest.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+
+/// From or To side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[allow(missing_docs)]
+pub enum AvpTrack {
+    From,
+    To,
+}
+
+/// What an attribute belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[allow(missing_docs)]
+pub enum AvpClass {
+    Uri,
+    User,
+    Domain,
+    Global,
+}
+
+/// A value: 32-bit integer or string.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum AvpValue<'a> {
+    Int(i32),
+    Str(&'a [u8]),
+}
+
+/// One attribute.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Avp<'a> {
+    pub track: AvpTrack,
+    pub class: AvpClass,
+    pub name: &'a [u8],
+    pub value: AvpValue<'a>,
+    /// Bits of the flags declared with `avpflags`.
+    pub flags: u32,
+}
+
+/// The name part of an attribute reference: a literal or a regular expression.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum AvpName {
+    Literal(Box<[u8]>),
+    Regex(crate::core::module::Regex),
+}
+
+/// The index part of an attribute reference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AvpIndex {
+    /// No index.
+    None,
+    /// `[]`
+    All,
+    /// `[n]`: 1 is the oldest, -1 the newest.
+    At(i32),
+}
+
+/// A compiled attribute reference `$class.name[index]`.
+#[derive(Debug)]
+pub struct AvpSpec {
+    /// Track, `None` where the reference names none (then from-track, then global).
+    pub track: Option<AvpTrack>,
+    /// Class, `None`: uri, user, domain in this order.
+    pub class: Option<AvpClass>,
+    /// Name.
+    pub name: AvpName,
+    /// Index.
+    pub index: AvpIndex,
+}
+
+/// The attributes of one message, all lists in one.
+#[derive(Debug)]
+pub struct Avps<'a> {
+    items: BumpVec<'a, Avp<'a>>,
+}
+
+impl<'a> Avps<'a> {
+    /// No attributes.
+    pub fn new_in(arena: &'a Bump) -> Self {
+        Avps {
+            items: BumpVec::new_in(arena),
+        }
+    }
+    /// All attributes, oldest first.
+    #[inline]
+    pub fn as_slice(&self) -> &[Avp<'a>] {
+        &self.items
+    }
+    /// All attributes for changing in place.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [Avp<'a>] {
+        &mut self.items
+    }
+    /// The value that `spec` names: the indexed one, else the only one. Several values without an
+    /// index count as none, as in SER's comparisons.
+    pub fn lookup(&self, spec: &AvpSpec) -> Option<AvpValue<'a>> {
+        let mut all = self.items.iter().filter(|avp| spec.matches(avp));
+        let avp = match spec.index {
+            AvpIndex::None | AvpIndex::All => {
+                let only = all.next();
+                if all.next().is_some() { None } else { only }
+            }
+            AvpIndex::At(n) if n > 0 => all.nth(n as usize - 1),
+            AvpIndex::At(n) if n < 0 => all.rev().nth(n.unsigned_abs() as usize - 1),
+            AvpIndex::At(_) => None,
+        };
+        avp.map(|avp| avp.value)
+    }
+    /// Adds one as the newest.
+    pub fn push(&mut self, avp: Avp<'a>) {
+        self.items.push(avp);
+    }
+    /// Keeps those for which `keep` holds.
+    pub fn retain(&mut self, keep: impl FnMut(&Avp<'a>) -> bool) {
+        let mut keep = keep;
+        self.items.retain(|a| keep(a));
+    }
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.items.clear();
+    }
+}
+
+impl AvpSpec {
+    /// Whether `avp` is one that this reference means, index aside.
+    pub fn matches(&self, avp: &Avp<'_>) -> bool {
+        self.track.unwrap_or(AvpTrack::From) == avp.track
+            && self.class.is_none_or(|class| class == avp.class)
+            && match &self.name {
+                AvpName::Literal(name) => **name == *avp.name,
+                AvpName::Regex(re) => re.is_match(avp.name),
+            }
+    }
+}
