@@ -90,6 +90,8 @@ pub struct Param {
 pub struct ModuleExports {
     /// [`super::version::BUILD_ID`] of the core that the module was compiled against.
     pub build_id: &'static str,
+    /// Address of [`super::version::CORE`] as the module sees it: the same one if there is one core.
+    pub core: &'static u8,
     /// Name of the module.
     pub name: &'static str,
     /// Script commands.
@@ -115,6 +117,7 @@ impl ModuleExports {
     pub const fn empty(name: &'static str) -> ModuleExports {
         ModuleExports {
             build_id: super::version::BUILD_ID,
+            core: &super::version::CORE,
             name,
             cmds: &[],
             rpc_methods: &[],

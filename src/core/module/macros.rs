@@ -11,10 +11,12 @@ macro_rules! module {
             #![allow(unsafe_code, non_upper_case_globals, missing_docs)]
             // SAFETY: the three names are the module's contract; each .so defines them once.
             #[unsafe(no_mangle)]
-            pub static module_version: &str = $crate::core::module::version::FULL_VERSION;
+            pub static module_version: $crate::core::module::version::ModuleText =
+                $crate::core::module::version::MODULE_VERSION;
             // SAFETY: as above.
             #[unsafe(no_mangle)]
-            pub static module_flags: &str = $crate::core::module::version::FLAGS;
+            pub static module_flags: $crate::core::module::version::ModuleText =
+                $crate::core::module::version::MODULE_FLAGS;
         }
         #[doc(hidden)]
         #[allow(unsafe_code, non_upper_case_globals)]

@@ -6,9 +6,12 @@
 mod abi;
 pub mod api;
 mod args;
+pub mod loader;
 mod macros;
 mod params;
 mod regex;
+pub mod registry;
+mod retired;
 pub mod version;
 
 pub use abi::{

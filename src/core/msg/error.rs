@@ -69,7 +69,7 @@ impl fmt::Display for SerError {
 
 /// The standard reason phrase of a status code (SER's error_text), by class where it is unknown.
 pub fn reason_phrase(code: u16) -> &'static str {
-    match code {
+    let known = match code {
         100 => "Trying",
         180 => "Ringing",
         181 => "Call is Being Forwarded",
@@ -119,6 +119,17 @@ pub fn reason_phrase(code: u16) -> &'static str {
         603 => "Decline",
         604 => "Does not Exist Anywhere",
         606 => "Not Acceptable",
+        _ => "",
+    };
+    if known.is_empty() {
+        class_phrase(code)
+    } else {
+        known
+    }
+}
+
+fn class_phrase(code: u16) -> &'static str {
+    match code {
         100..=199 => "Provisional",
         200..=299 => "Successful",
         300..=399 => "Redirection",

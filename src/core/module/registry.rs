@@ -1,0 +1,314 @@
+//! The list `modules`: what is loaded, looked up by commands, parameters and RPC methods.
+//!
+//! The list grows while ser.cfg is read, in the attendant, before the first fork; after that it is
+//! only read. Entries live forever.
+
+use super::{ArgType, Command, ModuleExports, ParamKind, Regex, ResponseFn};
+use crate::core::msg::{RouteKind, SipMsg};
+use crate::core::rpc::RpcMethod;
+use parking_lot::RwLock;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// One loaded module.
+#[derive(Debug)]
+pub struct LoadedModule {
+    /// The file.
+    pub path: PathBuf,
+    /// Its tables.
+    pub exports: &'static ModuleExports,
+}
+
+static MODULES: RwLock<Vec<&'static LoadedModule>> = RwLock::new(Vec::new());
+
+/// Appends to the list.
+pub fn register_module(module: LoadedModule) -> &'static LoadedModule {
+    let module: &'static LoadedModule = Box::leak(Box::new(module));
+    MODULES.write().push(module);
+    module
+}
+
+/// All loaded modules in load order.
+pub fn modules() -> Vec<&'static LoadedModule> {
+    MODULES.read().clone()
+}
+
+/// Whether a module of that exact name is loaded.
+pub fn is_loaded(name: &str) -> bool {
+    MODULES.read().iter().any(|m| m.exports.name == name)
+}
+
+/// What a script's call of `name` with so many arguments finds.
+#[derive(Debug)]
+pub enum CommandLookup {
+    /// This one.
+    Found(&'static Command),
+    /// It exists, but may not stand in this kind of route block.
+    WrongRoute(&'static Command),
+    /// It exists with other numbers of arguments.
+    WrongArgCount(Vec<usize>),
+    /// No module has it.
+    Unknown,
+}
+
+/// Looks a command up: newest module first, exact name and number of arguments.
+pub fn find_command(name: &str, argc: usize, kind: RouteKind) -> CommandLookup {
+    let mut wrong_route = None;
+    let mut counts = Vec::new();
+    for module in modules().iter().rev() {
+        for command in module.exports.cmds.iter().filter(|c| c.name == name) {
+            if command.params.len() != argc {
+                counts.push(command.params.len());
+            } else if command.routes.allows(kind) {
+                return CommandLookup::Found(command);
+            } else {
+                wrong_route.get_or_insert(command);
+            }
+        }
+    }
+    if let Some(command) = wrong_route {
+        return CommandLookup::WrongRoute(command);
+    }
+    counts.sort_unstable();
+    counts.dedup();
+    if counts.is_empty() {
+        CommandLookup::Unknown
+    } else {
+        CommandLookup::WrongArgCount(counts)
+    }
+}
+
+/// Names of all commands, for suggestions.
+pub fn command_names() -> Vec<&'static str> {
+    modules()
+        .iter()
+        .flat_map(|m| m.exports.cmds.iter().map(|c| c.name))
+        .collect()
+}
+
+/// The value of a `modparam`.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum ModParamValue<'v> {
+    Int(i64),
+    Str(&'v [u8]),
+}
+
+/// Why a `modparam` was refused.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ModParamError {
+    BadRegex(String),
+    NoModule,
+    /// The module has no such parameter; its parameters for suggestions.
+    Unknown {
+        module: &'static str,
+        known: Vec<&'static str>,
+    },
+    /// It takes the other type.
+    WrongType {
+        module: &'static str,
+        wants: &'static str,
+    },
+    /// The module's setter refused the value.
+    Refused {
+        module: &'static str,
+        why: String,
+    },
+}
+
+/// Sets parameter `name` of every loaded module whose name `modules_re` matches (POSIX ERE, any
+/// case, anchored as SER does: `^` before and `$` behind the whole text). With `check_only` types are
+/// checked and nothing is set, so that no module code runs.
+pub fn set_mod_param(
+    modules_re: &[u8],
+    name: &[u8],
+    value: ModParamValue<'_>,
+    check_only: bool,
+) -> Result<(), ModParamError> {
+    let anchored = [b"^", modules_re, b"$"].concat();
+    let re = Regex::new(&anchored).map_err(ModParamError::BadRegex)?;
+    let mut matched = false;
+    for module in modules()
+        .iter()
+        .rev()
+        .filter(|m| re.is_match(m.exports.name.as_bytes()))
+    {
+        matched = true;
+        set_one(module.exports, name, value, check_only)?;
+    }
+    if matched {
+        Ok(())
+    } else {
+        Err(ModParamError::NoModule)
+    }
+}
+
+fn set_one(
+    exports: &'static ModuleExports,
+    name: &[u8],
+    value: ModParamValue<'_>,
+    check_only: bool,
+) -> Result<(), ModParamError> {
+    let module = exports.name;
+    let Some(param) = exports.params.iter().find(|p| p.name.as_bytes() == name) else {
+        let known = exports.params.iter().map(|p| p.name).collect();
+        return Err(ModParamError::Unknown { module, known });
+    };
+    let refused = |why| ModParamError::Refused { module, why };
+    match (param.kind, value) {
+        (ParamKind::Int(_) | ParamKind::IntFn(_) | ParamKind::Flag(_), ModParamValue::Int(_))
+        | (ParamKind::Str(_) | ParamKind::StrFn(_) | ParamKind::Flag(_), ModParamValue::Str(_))
+            if check_only =>
+        {
+            Ok(())
+        }
+        (ParamKind::Int(place) | ParamKind::Flag(place), ModParamValue::Int(n)) => {
+            place.set(n);
+            Ok(())
+        }
+        (ParamKind::IntFn(set), ModParamValue::Int(n)) => set(n).map_err(refused),
+        (ParamKind::Str(place), ModParamValue::Str(s)) => {
+            place.set(s);
+            Ok(())
+        }
+        (ParamKind::StrFn(set), ModParamValue::Str(s)) => set(s).map_err(refused),
+        (ParamKind::Flag(place), ModParamValue::Str(s)) => {
+            place.set(flag_number(s).map_err(refused)?);
+            Ok(())
+        }
+        (ParamKind::Int(_) | ParamKind::IntFn(_), ModParamValue::Str(_)) => {
+            Err(ModParamError::WrongType {
+                module,
+                wants: "number",
+            })
+        }
+        (ParamKind::Str(_) | ParamKind::StrFn(_), ModParamValue::Int(_)) => {
+            Err(ModParamError::WrongType {
+                module,
+                wants: "string",
+            })
+        }
+    }
+}
+
+/// Resolves the name of a message flag; set by the config floor before modparams are applied.
+pub type FlagResolver = fn(&[u8]) -> Result<i64, String>;
+static FLAG_RESOLVER: OnceLock<FlagResolver> = OnceLock::new();
+
+/// Gives the registry a way to look message flags up by name (SER's fix_flag).
+pub fn set_flag_resolver(resolver: FlagResolver) {
+    let _ = FLAG_RESOLVER.set(resolver);
+}
+
+fn flag_number(text: &[u8]) -> Result<i64, String> {
+    if let Some(n) = std::str::from_utf8(text)
+        .ok()
+        .and_then(|t| t.trim().parse().ok())
+    {
+        return Ok(n);
+    }
+    match FLAG_RESOLVER.get() {
+        Some(resolve) => resolve(text),
+        None => Err(format!(
+            "flag not declared: {}",
+            String::from_utf8_lossy(text)
+        )),
+    }
+}
+
+/// Runs every module's `init` in load order. The error names the module.
+pub fn init_modules() -> Result<(), String> {
+    for module in modules() {
+        if let Some(init) = module.exports.init {
+            log::debug!("initializing module {}", module.exports.name);
+            init()
+                .map_err(|why| format!("init of module {} failed: {why}", module.exports.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs every module's `child_init(rank)` in load order.
+pub fn init_child(rank: i32) -> Result<(), String> {
+    for module in modules() {
+        if let Some(child_init) = module.exports.child_init {
+            child_init(rank).map_err(|why| {
+                format!(
+                    "child_init({rank}) of module {} failed: {why}",
+                    module.exports.name
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs every module's `destroy`, newest first; errors are logged.
+pub fn destroy_modules() {
+    for module in modules().iter().rev() {
+        if let Some(Err(why)) = module.exports.destroy.map(|destroy| destroy()) {
+            log::error!("destroy of module {} failed: {why}", module.exports.name);
+        }
+    }
+}
+
+/// The functions called per message, newest module first; fixed at the first use (after loading).
+static RESPONSE: OnceLock<Vec<ResponseFn>> = OnceLock::new();
+static ONBREAK: OnceLock<Vec<super::MsgFn>> = OnceLock::new();
+
+/// Hands a reply to the modules, newest first; 0: one of them took it.
+pub fn run_response(msg: &mut SipMsg<'_>) -> i32 {
+    let all = RESPONSE.get_or_init(|| {
+        modules()
+            .iter()
+            .rev()
+            .filter_map(|m| m.exports.response)
+            .collect()
+    });
+    for response in all {
+        if response(msg) == 0 {
+            return 0;
+        }
+    }
+    1
+}
+
+/// Tells the modules, newest first, that the script ended with 0.
+pub fn run_onbreak(msg: &mut SipMsg<'_>) {
+    let all = ONBREAK.get_or_init(|| {
+        modules()
+            .iter()
+            .rev()
+            .filter_map(|m| m.exports.onbreak)
+            .collect()
+    });
+    for onbreak in all {
+        onbreak(msg);
+    }
+}
+
+/// All RPC methods of modules, newest module first.
+pub fn rpc_methods() -> Vec<&'static RpcMethod> {
+    modules()
+        .iter()
+        .rev()
+        .flat_map(|m| m.exports.rpc_methods)
+        .collect()
+}
+
+/// Number and types of the arguments of a command as text, for messages: `sl_send_reply(code, text)`.
+pub fn signature(command: &Command) -> String {
+    let words = command.params.iter().map(|p| match p {
+        ArgType::Int => "number",
+        ArgType::Str => "string",
+        ArgType::VarStr => "string|$attr|@select",
+        ArgType::VarInt => "number|$attr|@select",
+        ArgType::Regex => "regex",
+        ArgType::Avp => "$attr",
+        ArgType::Xl => "format",
+        ArgType::Subst => "/re/text/flags",
+        ArgType::Route(_) => "route",
+    });
+    format!("{}({})", command.name, words.collect::<Vec<_>>().join(", "))
+}

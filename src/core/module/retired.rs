@@ -1,0 +1,31 @@
+//! Modules of older servers that this one does not have under that name: what to load instead, or
+//! why there is nothing.
+
+/// What became of a module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// The same thing under another name, loaded in its place.
+    Renamed(&'static str),
+    /// Gone; the text says what replaces it.
+    Replaced(&'static str),
+}
+
+/// The fate of module `name`, `None` if it was never retired.
+pub fn fate(name: &str) -> Option<Fate> {
+    Some(match name {
+        "acc" => Fate::Renamed("acc_syslog"),
+        "cpl" => Fate::Renamed("cpl-c"),
+        "mi_fifo" => Fate::Renamed("fifo"),
+        "siputils" => Fate::Renamed("uri"),
+        "ext" | "extcmd" => Fate::Replaced("module exec runs external programs"),
+        "vm" => Fate::Replaced("t_write_unix of module tm hands requests to an application server"),
+        "im" => Fate::Replaced("MESSAGE is relayed like any request, module msilo stores it"),
+        "group" => Fate::Replaced("load group membership as attributes with avp_db"),
+        "mangler" => Fate::Replaced("module nathelper rewrites SDP and contacts"),
+        "auth_diameter" => Fate::Replaced("module cdp speaks Diameter"),
+        "radius_acc" => Fate::Replaced("module acc_radius"),
+        "radius_auth" => Fate::Replaced("module auth_radius"),
+        "pv" => Fate::Replaced("selects (@ruri.user) and attributes are part of the core"),
+        _ => return None,
+    })
+}
