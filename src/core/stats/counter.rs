@@ -1,0 +1,51 @@
+//! The names of what is counted.
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What is counted; each name says where the event happens.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(usize)]
+        pub enum Counter { $($(#[$doc])* $name,)+ }
+
+        impl Counter {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &'static [Counter] = &[$(Counter::$name,)+];
+
+            /// The name in dumps and in RPC replies.
+            pub fn name(self) -> &'static str {
+                match self { $(Counter::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams taken from a socket.
+    RcvPackets = "rcv.packets",
+    /// Requests whose first line and Via could be read.
+    RcvRequests = "rcv.requests",
+    /// Replies whose first line and Via could be read.
+    RcvReplies = "rcv.replies",
+    /// Datagrams too short to be a message (keep-alives, empty ones).
+    DropShort = "drop.short",
+    /// Messages that no parser understands.
+    DropParse = "drop.parse",
+    /// Messages without a usable Via.
+    DropVia = "drop.via",
+    /// Messages that a pre-script callback or a non-SIP hook took.
+    DropCallback = "drop.callback",
+    /// Replies that do not belong to this server, or have nowhere to go.
+    DropReply = "drop.reply",
+    /// Messages whose script ended with an error.
+    ScriptErrors = "script.errors",
+    /// Messages that caused a panic, which was caught at the message's border.
+    Panics = "script.panics",
+    /// Requests forwarded without a transaction.
+    FwdRequests = "fwd.requests",
+    /// Replies forwarded without a transaction.
+    FwdReplies = "fwd.replies",
+    /// Replies made by the server without a transaction.
+    SlReplies = "sl.replies",
+    /// Sends that the kernel refused.
+    SendErrors = "send.errors",
+}
