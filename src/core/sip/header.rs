@@ -1,4 +1,6 @@
 //! Header types and names (RFC 3261 §7.3, §20).
+//!
+//! Invariant: names are compared whole and without regard to case; what is not known is `Other`.
 
 /// The header types that the parser knows by name; the discriminants are SER's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -55,7 +57,152 @@ pub enum HdrType {
 impl HdrType {
     /// One more than the largest discriminant.
     pub const COUNT: usize = 46;
+
+    /// The type that a header name (long or compact, any case, no blanks around it) stands for.
+    ///
+    /// A perfect hash over length, first and last letter picks the one candidate to compare with.
+    #[inline]
+    pub fn of_name(name: &[u8]) -> HdrType {
+        if let [letter] = name {
+            return COMPACT[usize::from(letter | 0x20) & 31]
+                .filter(|_| letter.is_ascii_alphabetic())
+                .unwrap_or(HdrType::Other);
+        }
+        let [first, .., last] = name else {
+            return HdrType::Other;
+        };
+        let slot = TABLE[hash(name.len(), *first, *last)];
+        match NAMES.get(usize::from(slot)) {
+            Some((long, kind)) if same_name(name, long.as_bytes()) => *kind,
+            _ => HdrType::Other,
+        }
+    }
+
+    /// The long name in its usual spelling; empty for `Other`.
+    pub fn name(self) -> &'static str {
+        NAMES
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("", |(name, _)| name)
+    }
+
+    /// The type with SER's number `n`.
+    pub fn from_number(n: u8) -> Option<HdrType> {
+        if n == 0 {
+            return Some(HdrType::Other);
+        }
+        let known = NAMES.iter().find(|(_, kind)| *kind as u8 == n);
+        known.map(|(_, kind)| *kind)
+    }
 }
+
+/// Slot of a name in `TABLE`; made so that no two names of `NAMES` share one (checked below).
+#[inline(always)]
+const fn hash(len: usize, first: u8, last: u8) -> usize {
+    ((first | 0x20) as usize + 29 * (last | 0x20) as usize + 13 * len) & 127
+}
+
+/// Case-insensitive comparison with a known name; lengths may differ.
+#[inline(always)]
+fn same_name(name: &[u8], known: &[u8]) -> bool {
+    name.len() == known.len()
+        && name
+            .iter()
+            .zip(known)
+            .all(|(a, b)| a.eq_ignore_ascii_case(b))
+}
+
+const NAMES: [(&str, HdrType); 44] = [
+    ("Via", HdrType::Via),
+    ("To", HdrType::To),
+    ("From", HdrType::From),
+    ("CSeq", HdrType::CSeq),
+    ("Call-ID", HdrType::CallId),
+    ("Contact", HdrType::Contact),
+    ("Max-Forwards", HdrType::MaxForwards),
+    ("Route", HdrType::Route),
+    ("Record-Route", HdrType::RecordRoute),
+    ("Content-Type", HdrType::ContentType),
+    ("Content-Length", HdrType::ContentLength),
+    ("Authorization", HdrType::Authorization),
+    ("Expires", HdrType::Expires),
+    ("Proxy-Authorization", HdrType::ProxyAuthorization),
+    ("Supported", HdrType::Supported),
+    ("Require", HdrType::Require),
+    ("Proxy-Require", HdrType::ProxyRequire),
+    ("Unsupported", HdrType::Unsupported),
+    ("Allow", HdrType::Allow),
+    ("Event", HdrType::Event),
+    ("Accept", HdrType::Accept),
+    ("Accept-Language", HdrType::AcceptLanguage),
+    ("Organization", HdrType::Organization),
+    ("Priority", HdrType::Priority),
+    ("Subject", HdrType::Subject),
+    ("User-Agent", HdrType::UserAgent),
+    ("Accept-Disposition", HdrType::AcceptDisposition),
+    ("Content-Disposition", HdrType::ContentDisposition),
+    ("Diversion", HdrType::Diversion),
+    ("Remote-Party-ID", HdrType::Rpid),
+    ("Refer-To", HdrType::ReferTo),
+    ("SIP-If-Match", HdrType::SipIfMatch),
+    ("Session-Expires", HdrType::SessionExpires),
+    ("Min-SE", HdrType::MinSe),
+    ("Subscription-State", HdrType::SubscriptionState),
+    ("Accept-Contact", HdrType::AcceptContact),
+    ("Allow-Events", HdrType::AllowEvents),
+    ("Content-Encoding", HdrType::ContentEncoding),
+    ("Referred-By", HdrType::ReferredBy),
+    ("Reject-Contact", HdrType::RejectContact),
+    ("Request-Disposition", HdrType::RequestDisposition),
+    ("WWW-Authenticate", HdrType::WwwAuthenticate),
+    ("Proxy-Authenticate", HdrType::ProxyAuthenticate),
+    ("Geolocation", HdrType::Geolocation),
+];
+
+/// Index into `NAMES` by `hash`; 255 where no name lives.
+static TABLE: [u8; 128] = {
+    let mut table = [255; 128];
+    let mut i = 0;
+    while i < NAMES.len() {
+        let name = NAMES[i].0.as_bytes();
+        let slot = hash(name.len(), name[0], name[name.len() - 1]);
+        assert!(table[slot] == 255, "two header names share a slot");
+        table[slot] = i as u8;
+        i += 1;
+    }
+    table
+};
+
+/// Compact forms by the low five bits of their letter.
+static COMPACT: [Option<HdrType>; 32] = {
+    let mut table = [None; 32];
+    let forms = [
+        (b't', HdrType::To),
+        (b'v', HdrType::Via),
+        (b'f', HdrType::From),
+        (b'i', HdrType::CallId),
+        (b'm', HdrType::Contact),
+        (b'l', HdrType::ContentLength),
+        (b'k', HdrType::Supported),
+        (b'c', HdrType::ContentType),
+        (b'o', HdrType::Event),
+        (b'x', HdrType::SessionExpires),
+        (b'a', HdrType::AcceptContact),
+        (b'u', HdrType::AllowEvents),
+        (b'e', HdrType::ContentEncoding),
+        (b'b', HdrType::ReferredBy),
+        (b'j', HdrType::RejectContact),
+        (b'd', HdrType::RequestDisposition),
+        (b's', HdrType::Subject),
+        (b'r', HdrType::ReferTo),
+    ];
+    let mut i = 0;
+    while i < forms.len() {
+        table[(forms[i].0 & 31) as usize] = Some(forms[i].1);
+        i += 1;
+    }
+    table
+};
 
 /// One header field: slices of the receive buffer.
 #[derive(Clone, Copy, Debug)]
@@ -68,4 +215,50 @@ pub struct Header<'a> {
     pub body: &'a [u8],
     /// The whole field: name, colon, body, line end.
     pub raw: &'a [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_long_name_is_found_in_any_case() {
+        for (name, kind) in NAMES {
+            assert_eq!(HdrType::of_name(name.as_bytes()), kind, "{name}");
+            assert_eq!(HdrType::of_name(name.to_lowercase().as_bytes()), kind);
+            assert_eq!(HdrType::of_name(name.to_uppercase().as_bytes()), kind);
+            assert_eq!(HdrType::from_number(kind as u8), Some(kind));
+            assert_eq!(kind.name(), name);
+        }
+    }
+
+    #[test]
+    fn compact_names_are_found_and_other_letters_are_not() {
+        let known = b"tvfimlkcoxauebjdsr";
+        for letter in 0..=255u8 {
+            let found = HdrType::of_name(&[letter]) != HdrType::Other;
+            assert_eq!(
+                found,
+                known.contains(&letter.to_ascii_lowercase()),
+                "{letter}"
+            );
+        }
+        assert_eq!(HdrType::of_name(b"V"), HdrType::Via);
+    }
+
+    #[test]
+    fn near_misses_are_other() {
+        for name in [
+            "",
+            "Vias",
+            "Vi",
+            "Vxa",
+            "Server",
+            "Warning",
+            "P-Asserted-Identity",
+            "Call\rID",
+        ] {
+            assert_eq!(HdrType::of_name(name.as_bytes()), HdrType::Other, "{name}");
+        }
+    }
 }

@@ -1,126 +1,440 @@
 //! A SIP message, parsed lazily (RFC 3261 §7).
+//!
+//! Invariants: `headers` holds the fields before `next`, in order; `first_of` names the first of each
+//! type among them; an error leaves all three as they were, so that asking again fails again. What
+//! SER decodes on the way (Via, To, CSeq, Content-Length) is decoded here too, and a malformed one
+//! stops the parser.
 
-use super::{HdrType, Header, Method, NameAddr, Via};
+use super::contact::{Contact, ContactBody};
+use super::digest::Credentials;
+use super::header_line::{self, Line};
+use super::name_addr::RouteList;
+use super::{CSeq, FirstLine, HdrType, Header, Method, NameAddr, ParseError, Via, value};
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
-/// The first line of a message.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
-pub enum FirstLine<'a> {
-    Request {
-        method: Method,
-        method_name: &'a [u8],
-        uri: &'a [u8],
-        version: &'a [u8],
-    },
-    Reply {
-        version: &'a [u8],
-        code: u16,
-        reason: &'a [u8],
-    },
-}
-
-/// Why bytes are not a usable message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ParseError {
-    /// Fewer than 17 bytes.
-    TooShort,
-    /// The first line is empty or wrong.
-    FirstLine,
-    /// A header line without colon, or one that the end of the buffer cuts.
-    Header,
-    /// A Via that cannot be read.
-    Via,
-    /// A To that cannot be read.
-    To,
-    /// A CSeq that cannot be read.
-    CSeq,
-    /// A Content-Length that is no number.
-    ContentLength,
-    /// The header asked for is not there.
-    Missing,
-}
-
 /// A message whose first line and headers up to the first Via are parsed; the rest on demand.
+#[derive(Debug)]
 pub struct Message<'a> {
     buf: &'a [u8],
+    arena: &'a Bump,
     first: FirstLine<'a>,
     headers: BumpVec<'a, Header<'a>>,
-    // to be completed by the parser
+    /// Index in `headers` plus one, by type; 0: not seen yet.
+    first_of: [u16; HdrType::COUNT],
+    /// Offset of the first byte that is not parsed.
+    next: usize,
+    state: State,
+    via1: Option<Via<'a>>,
+    via2: Option<Via<'a>>,
+    to: Option<NameAddr<'a>>,
+    from: Option<NameAddr<'a>>,
+    cseq: Option<CSeq<'a>>,
+    content_length: Option<u32>,
 }
 
-#[allow(unused_variables, missing_docs)]
+/// How far the headers are parsed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// More may follow.
+    Open,
+    /// The buffer ended without an empty line.
+    NoBody,
+    /// The empty line is found; the body begins at `next`.
+    Body,
+}
+
+/// All contacts of a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contacts<'a> {
+    /// One of the Contact headers is `*`.
+    pub star: bool,
+    /// Number of Contact headers.
+    pub headers: usize,
+    /// The addresses.
+    pub list: &'a [Contact<'a>],
+}
+
+/// In which order [`Message::contacts`] lists the addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ContactOrder {
+    /// As SER iterates: headers in order, the values of each header from last to first.
+    Ser,
+    /// As they stand in the message.
+    Text,
+}
+
 impl<'a> Message<'a> {
     /// Parses the first line and the headers up to and including the first Via.
+    ///
+    /// # Errors
+    /// A bad first line, a bad Via, or a bad header before it. A message without Via is no error.
     pub fn parse(buf: &'a [u8], arena: &'a Bump) -> Result<Message<'a>, ParseError> {
-        todo!()
+        let (first, next) = FirstLine::parse(buf)?;
+        let mut message = Message {
+            buf,
+            arena,
+            first,
+            headers: BumpVec::with_capacity_in(24, arena),
+            first_of: [0; HdrType::COUNT],
+            next,
+            state: State::Open,
+            via1: None,
+            via2: None,
+            to: None,
+            from: None,
+            cseq: None,
+            content_length: None,
+        };
+        while message.via1.is_none() && message.parse_next()? {}
+        Ok(message)
     }
+
     /// The whole receive buffer.
     #[inline]
     pub fn buf(&self) -> &'a [u8] {
         self.buf
     }
+
+    /// The arena that the message lives in.
+    #[inline]
+    pub fn arena(&self) -> &'a Bump {
+        self.arena
+    }
+
+    /// The first line.
     #[inline]
     pub fn first(&self) -> &FirstLine<'a> {
         &self.first
     }
+
+    /// True for a request.
+    #[inline]
     pub fn is_request(&self) -> bool {
-        todo!()
+        matches!(self.first, FirstLine::Request { .. })
     }
+
     /// Method of a request, `Other` in a reply (use `cseq` there).
+    #[inline]
     pub fn method(&self) -> Method {
-        todo!()
+        match self.first {
+            FirstLine::Request { method, .. } => method,
+            FirstLine::Reply { .. } => Method::Other,
+        }
     }
+
     /// Status code of a reply, 0 in a request.
+    #[inline]
     pub fn status(&self) -> u16 {
-        todo!()
+        match self.first {
+            FirstLine::Request { .. } => 0,
+            FirstLine::Reply { code, .. } => code,
+        }
     }
+
     /// Parses on until the first header of `kind` is found. `Ok(None)`: it is not there.
+    ///
+    /// # Errors
     /// A malformed To, CSeq, Content-Length or Via met on the way is an error, as in SER.
+    #[inline]
     pub fn header(&mut self, kind: HdrType) -> Result<Option<Header<'a>>, ParseError> {
-        todo!()
+        loop {
+            if let Some(header) = self.seen(kind) {
+                return Ok(Some(header));
+            }
+            if !self.parse_next()? {
+                return Ok(None);
+            }
+        }
     }
+
+    /// The first header of `kind` among those parsed so far.
+    #[inline]
+    pub fn seen(&self, kind: HdrType) -> Option<Header<'a>> {
+        let index = usize::from(self.first_of[kind as usize]).checked_sub(1)?;
+        self.headers.get(index).copied()
+    }
+
     /// Parses all headers.
+    ///
+    /// # Errors
+    /// The first malformed header; those before it stay usable.
     pub fn parse_all(&mut self) -> Result<(), ParseError> {
-        todo!()
+        while self.parse_next()? {}
+        Ok(())
     }
+
+    /// True when every header is parsed: the empty line or the end of the buffer is reached.
+    #[inline]
+    pub fn all_parsed(&self) -> bool {
+        self.state != State::Open
+    }
+
     /// The headers parsed so far, in order (all of them after `parse_all`).
     #[inline]
     pub fn parsed_headers(&self) -> &[Header<'a>] {
         &self.headers
     }
+
+    /// Parses all headers and walks those of one type, in order.
+    ///
+    /// # Errors
+    /// As `parse_all`.
+    pub fn headers_of(
+        &mut self,
+        kind: HdrType,
+    ) -> Result<impl Iterator<Item = &Header<'a>>, ParseError> {
+        self.parse_all()?;
+        Ok(self.headers.iter().filter(move |h| h.kind == kind))
+    }
+
     /// First Via value (parsed by `parse`); `None` only where the message has no Via.
+    #[inline]
     pub fn via1(&self) -> Option<&Via<'a>> {
-        todo!()
+        self.via1.as_ref()
     }
+
     /// Second Via value, in the first or in a later Via header.
+    ///
+    /// # Errors
+    /// As `header`.
     pub fn via2(&mut self) -> Result<Option<Via<'a>>, ParseError> {
-        todo!()
+        while self.via2.is_none() && self.parse_next()? {}
+        Ok(self.via2)
     }
+
+    /// The Via values of the headers parsed so far, in order.
+    pub fn parsed_vias(&self) -> impl Iterator<Item = Via<'a>> + '_ {
+        let of_via = self.headers.iter().filter(|h| h.kind == HdrType::Via);
+        of_via.flat_map(|h| {
+            let mut rest = Some(h.body);
+            std::iter::from_fn(move || {
+                // Every Via header was parsed to its end when it was met.
+                let (via, more) = Via::parse(rest.take()?).ok()?;
+                rest = more;
+                Some(via)
+            })
+        })
+    }
+
     /// CSeq: number as text, method token.
+    ///
+    /// # Errors
+    /// `Missing`, or as `header`.
+    #[inline]
     pub fn cseq(&mut self) -> Result<(&'a [u8], &'a [u8]), ParseError> {
-        todo!()
+        self.header(HdrType::CSeq)?;
+        let cseq = self.cseq.ok_or(ParseError::Missing)?;
+        Ok((cseq.number, cseq.method))
     }
+
     /// From, parsed and cached.
+    ///
+    /// # Errors
+    /// `Missing`, `To` for a malformed From, or as `header`.
+    #[inline]
     pub fn from(&mut self) -> Result<NameAddr<'a>, ParseError> {
-        todo!()
+        if let Some(from) = self.from {
+            return Ok(from);
+        }
+        let header = self.header(HdrType::From)?.ok_or(ParseError::Missing)?;
+        let from = NameAddr::parse(header.body).map_err(|e| self.placed(e, header.body))?;
+        self.from = Some(from);
+        Ok(from)
     }
+
     /// To, parsed and cached.
+    ///
+    /// # Errors
+    /// `Missing`, or as `header`.
+    #[inline]
     pub fn to(&mut self) -> Result<NameAddr<'a>, ParseError> {
-        todo!()
+        self.header(HdrType::To)?;
+        self.to.ok_or(ParseError::Missing)
     }
+
     /// Call-ID body.
+    ///
+    /// # Errors
+    /// `Missing`, or as `header`.
+    #[inline]
     pub fn call_id(&mut self) -> Result<&'a [u8], ParseError> {
-        todo!()
+        let header = self.header(HdrType::CallId)?;
+        header.map(|h| h.body).ok_or(ParseError::Missing)
     }
+
+    /// Content-Length as a number; `None` without the header.
+    ///
+    /// # Errors
+    /// As `header`.
+    pub fn content_length(&mut self) -> Result<Option<u32>, ParseError> {
+        self.header(HdrType::ContentLength)?;
+        Ok(self.content_length)
+    }
+
     /// Body: everything behind the empty line; `None` without an empty line.
+    ///
+    /// # Errors
+    /// As `parse_all`.
     pub fn body(&mut self) -> Result<Option<&'a [u8]>, ParseError> {
-        todo!()
+        self.parse_all()?;
+        Ok((self.state == State::Body).then(|| &self.buf[self.next..]))
     }
+
+    /// Offset where the headers parsed so far end; after `parse_all` that of the empty line, or the
+    /// length without one.
+    pub fn headers_end(&self) -> usize {
+        let last = self.headers.last();
+        last.map_or(self.next, |h| self.offset_of(h.raw) + h.raw.len())
+    }
+
+    /// All contact addresses; `None` without a Contact header.
+    ///
+    /// # Errors
+    /// The first malformed Contact, or as `parse_all`.
+    pub fn contacts(&mut self, order: ContactOrder) -> Result<Option<Contacts<'a>>, ParseError> {
+        self.parse_all()?;
+        let mut contacts = Contacts::default();
+        let mut list = BumpVec::new_in(self.arena);
+        for header in self.headers.iter().filter(|h| h.kind == HdrType::Contact) {
+            contacts.headers += 1;
+            let from = list.len();
+            match ContactBody::new(header.body) {
+                ContactBody::Star => contacts.star = true,
+                ContactBody::List(values) => {
+                    for value in values {
+                        list.push(value.map_err(|e| self.placed(e, header.body))?);
+                    }
+                }
+            }
+            if order == ContactOrder::Ser {
+                list[from..].reverse();
+            }
+        }
+        contacts.list = list.into_bump_slice();
+        Ok((contacts.headers > 0).then_some(contacts))
+    }
+
+    /// All values of the Route (or Record-Route) headers, in order.
+    ///
+    /// # Errors
+    /// The first malformed value, or as `parse_all`.
+    pub fn routes(&mut self, kind: HdrType) -> Result<&'a [NameAddr<'a>], ParseError> {
+        self.parse_all()?;
+        let mut list = BumpVec::new_in(self.arena);
+        for header in self.headers.iter().filter(|h| h.kind == kind) {
+            for value in RouteList::new(header.body) {
+                list.push(value.map_err(|e| self.placed(e, header.body))?);
+            }
+        }
+        Ok(list.into_bump_slice())
+    }
+
+    /// The first Digest credentials for `realm` in the headers of `kind` (Authorization or
+    /// Proxy-Authorization), and their header. Headers that cannot be read are passed over.
+    ///
+    /// # Errors
+    /// As `parse_all`.
+    pub fn credentials(
+        &mut self,
+        kind: HdrType,
+        realm: &[u8],
+    ) -> Result<Option<(Header<'a>, Credentials<'a>)>, ParseError> {
+        let mut all = self.headers_of(kind)?;
+        Ok(all.find_map(|header| {
+            let found = Credentials::parse(header.body).ok()?;
+            (found.realm == Some(realm)).then_some((*header, found))
+        }))
+    }
+
+    /// Seconds of the Expires header; `None` without it or when it is no number.
+    ///
+    /// # Errors
+    /// As `header`.
+    pub fn expires(&mut self) -> Result<Option<u32>, ParseError> {
+        let header = self.header(HdrType::Expires)?;
+        Ok(header.and_then(|h| value::expires(h.body)))
+    }
+
     /// Offset of a slice of this message's buffer.
     #[inline]
     pub fn offset_of(&self, part: &[u8]) -> usize {
         part.as_ptr() as usize - self.buf.as_ptr() as usize
+    }
+
+    /// `error` of the parser of `part` with its offset counted from the start of the buffer.
+    fn placed(&self, error: ParseError, part: &[u8]) -> ParseError {
+        error.shifted(self.offset_of(part))
+    }
+
+    /// Parses one more header. False: there are no more.
+    fn parse_next(&mut self) -> Result<bool, ParseError> {
+        if self.state != State::Open {
+            return Ok(false);
+        }
+        match header_line::read(self.buf, self.next)? {
+            Line::Header { header, end } => {
+                self.decode(&header)?;
+                self.headers.push(header);
+                let first = &mut self.first_of[header.kind as usize];
+                if *first == 0 {
+                    // More than 65535 bytes of headers cannot hold 65535 of them.
+                    *first = u16::try_from(self.headers.len()).unwrap_or(u16::MAX);
+                }
+                self.next = end;
+                Ok(true)
+            }
+            Line::Empty { body } => {
+                (self.state, self.next) = (State::Body, body);
+                Ok(false)
+            }
+            Line::End => {
+                self.state = State::NoBody;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Decodes what is decoded while scanning; the first of a type is kept.
+    #[inline]
+    fn decode(&mut self, header: &Header<'a>) -> Result<(), ParseError> {
+        let body = header.body;
+        match header.kind {
+            HdrType::Via => self.decode_via(body),
+            HdrType::To => {
+                let to = NameAddr::parse(body).map_err(|e| self.placed(e, body))?;
+                self.to.get_or_insert(to);
+                Ok(())
+            }
+            HdrType::CSeq => {
+                let cseq = CSeq::parse(body).map_err(|e| self.placed(e, body))?;
+                self.cseq.get_or_insert(cseq);
+                Ok(())
+            }
+            HdrType::ContentLength => {
+                let n = value::content_length(body).map_err(|e| self.placed(e, body))?;
+                self.content_length.get_or_insert(n);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Parses every value of a Via body and keeps the first two of the message.
+    #[inline]
+    fn decode_via(&mut self, body: &'a [u8]) -> Result<(), ParseError> {
+        let mut rest = Some(body);
+        let (mut via1, mut via2) = (self.via1, self.via2);
+        while let Some(part) = rest {
+            let (via, more) = Via::parse(part).map_err(|e| self.placed(e, part))?;
+            if via1.is_none() {
+                via1 = Some(via);
+            } else if via2.is_none() {
+                via2 = Some(via);
+            }
+            rest = more;
+        }
+        (self.via1, self.via2) = (via1, via2);
+        Ok(())
     }
 }

@@ -1,4 +1,6 @@
-//! Request methods (SER's bit numbers).
+//! Request methods: SER's bit numbers (RFC 3261 §7.1), and the wider set that Allow speaks of.
+//!
+//! Names are compared without regard to case, as SER does.
 
 /// A request method; the discriminants are SER's bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -18,8 +20,100 @@ pub enum Method {
 
 impl Method {
     /// The method named by `token`, compared without regard to case, as SER does.
+    #[inline]
     pub fn parse(token: &[u8]) -> Method {
-        let _ = token;
-        todo!()
+        let (name, method): (&[u8], Method) = match (token.len(), token.first().map(|c| c | 0x20)) {
+            (6, Some(b'i')) => (b"invite", Method::Invite),
+            (6, Some(b'c')) => (b"cancel", Method::Cancel),
+            (3, Some(b'a')) => (b"ack", Method::Ack),
+            (3, Some(b'b')) => (b"bye", Method::Bye),
+            (4, Some(b'i')) => (b"info", Method::Info),
+            (8, Some(b'r')) => (b"register", Method::Register),
+            (9, Some(b's')) => (b"subscribe", Method::Subscribe),
+            (6, Some(b'n')) => (b"notify", Method::Notify),
+            _ => return Method::Other,
+        };
+        if token.eq_ignore_ascii_case(name) {
+            method
+        } else {
+            Method::Other
+        }
+    }
+
+    /// SER's number for it.
+    #[inline]
+    pub fn bits(self) -> u16 {
+        self as u16
+    }
+}
+
+/// A set of methods as Allow and the `methods` parameter of Contact carry it; SER's bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub struct MethodSet(pub u32);
+
+impl MethodSet {
+    /// A method that has no bit of its own.
+    pub const UNKNOWN: u32 = 1;
+    /// Name and bit of each method that has one.
+    pub const NAMES: [(&'static str, u32); 13] = [
+        ("ACK", 2),
+        ("BYE", 4),
+        ("CANCEL", 8),
+        ("INFO", 16),
+        ("INVITE", 32),
+        ("NOTIFY", 64),
+        ("OPTIONS", 128),
+        ("PRACK", 256),
+        ("REGISTER", 512),
+        ("SUBSCRIBE", 1024),
+        ("UPDATE", 2048),
+        ("MESSAGE", 4096),
+        ("REFER", 8192),
+    ];
+
+    /// Bit of one method name, `UNKNOWN` when it has none.
+    pub fn bit_of(name: &[u8]) -> u32 {
+        Self::NAMES
+            .iter()
+            .find(|(n, _)| name.eq_ignore_ascii_case(n.as_bytes()))
+            .map_or(Self::UNKNOWN, |(_, bit)| *bit)
+    }
+
+    /// Parses a comma-separated list of method names. Unlike SER, which compares prefixes and then
+    /// refuses `INFOX`, whole names are compared and an unknown one sets [`Self::UNKNOWN`].
+    pub fn parse(list: &[u8]) -> MethodSet {
+        let names = list.split(|&c| c == b',').map(super::scan::trim);
+        MethodSet(
+            names
+                .filter(|n| !n.is_empty())
+                .fold(0, |set, n| set | Self::bit_of(n)),
+        )
+    }
+
+    /// True when every bit of `bit` is in the set.
+    pub fn contains(self, bit: u32) -> bool {
+        self.0 & bit == bit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn method_names_are_known_in_any_case_and_nothing_but_whole_names_counts() {
+        assert_eq!(Method::parse(b"INVITE"), Method::Invite);
+        assert_eq!(Method::parse(b"rEGISTER"), Method::Register);
+        assert_eq!(Method::parse(b"OPTIONS"), Method::Other);
+        assert_eq!(Method::parse(b"INVITES"), Method::Other);
+        assert_eq!(Method::parse(b""), Method::Other);
+    }
+
+    #[test]
+    fn allow_lists_become_bits() {
+        let set = MethodSet::parse(b"INVITE, ack,\r\n\tOPTIONS , FOO,");
+        assert_eq!(set, MethodSet(32 + 2 + 128 + 1));
+        assert!(set.contains(32));
+        assert!(!set.contains(4));
     }
 }

@@ -2,17 +2,43 @@
 //!
 //! All values are slices of the receive buffer (`'a`). A [`Message`] is parsed up to its first Via;
 //! everything else is parsed when somebody asks (RFC 3261, facts of SER in its own words).
+//!
+//! | file | what it reads |
+//! |---|---|
+//! | `first_line` | request line, status line |
+//! | `header_line`, `header` | one field: name, type, folded body |
+//! | `message` | the whole, lazily, with the first header of each type at hand |
+//! | `via`, `cseq`, `name_addr`, `contact`, `digest`, `value` | header bodies |
+//! | `uri`, `escape` | URIs and what users write into them |
+//! | `params`, `scan` | what these share |
 
+mod contact;
+mod cseq;
+mod digest;
+mod error;
+mod escape;
+mod first_line;
 mod header;
+mod header_line;
 mod message;
 mod method;
 mod name_addr;
+mod params;
+mod scan;
 mod uri;
+pub mod value;
 mod via;
 
+pub use contact::{Contact, ContactBody, ContactIter};
+pub use cseq::CSeq;
+pub use digest::{Algorithm, Credentials, Qop};
+pub use error::{BadFirstLine, BadQ, BadUri, ParseError};
+pub use escape::{normalize_tel, un_escape};
+pub use first_line::FirstLine;
 pub use header::{HdrType, Header};
-pub use message::{FirstLine, Message, ParseError};
-pub use method::Method;
-pub use name_addr::{NameAddr, Params};
+pub use message::{ContactOrder, Contacts, Message};
+pub use method::{Method, MethodSet};
+pub use name_addr::{NameAddr, RouteList};
+pub use params::{CommaList, ParamIter, Params};
 pub use uri::{Uri, UriType};
 pub use via::{Via, ViaProto};

@@ -1,4 +1,12 @@
-//! name-addr / addr-spec with parameters: To, From, Contact, Route, … (RFC 3261 §20.10, §25.1).
+//! name-addr / addr-spec with parameters: To, From, Refer-To, Remote-Party-ID, … (RFC 3261 §20.10,
+//! §25.1).
+//!
+//! Invariant: a value is understood to its last byte or refused; the display name is the whole text
+//! before `<`.
+
+use super::params::read_param;
+use super::scan::{ANGLE, COMMA, QUOTE, SEMI, WS, is, quoted_end, skip_ws, trimmed, until};
+use super::{Params, ParseError};
 
 /// `display-name <uri>;params`
 #[derive(Clone, Copy, Debug, Default)]
@@ -9,24 +17,197 @@ pub struct NameAddr<'a> {
     pub uri: &'a [u8],
     /// The parameters behind it, from the first `;`'s next byte to the end of the value.
     pub params: Params<'a>,
-    /// Value of `tag` (empty when absent; `has_tag` tells).
+    /// Value of `tag` (empty for a bare `;tag`), the last one where there are several.
     pub tag: Option<&'a [u8]>,
     /// The whole value in the buffer.
     pub raw: &'a [u8],
+    /// The URI stood in `<>`.
+    pub bracketed: bool,
 }
 
-/// A `;`-separated parameter list, kept as text and walked on demand.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Params<'a>(pub &'a [u8]);
-
-#[allow(unused_variables)]
-impl<'a> Params<'a> {
-    /// Walks name/value pairs; a bare parameter has `None`; quoted values come without quotes.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + 'a {
-        std::iter::empty()
+impl<'a> NameAddr<'a> {
+    /// Parses the one value that `body` is (To, From, Refer-To, Remote-Party-ID, …).
+    pub fn parse(body: &'a [u8]) -> Result<NameAddr<'a>, ParseError> {
+        let (value, end) = Self::parse_at(body, 0, 0)?;
+        if end == body.len() {
+            Ok(value)
+        } else {
+            Err(ParseError::To(end))
+        }
     }
-    /// First parameter of that name (case-insensitive): `Some(None)` when it has no value.
-    pub fn get(&self, name: &[u8]) -> Option<Option<&'a [u8]>> {
-        todo!()
+
+    /// Parses the value that begins at `b[i]`; `stop` is `COMMA` where a list is allowed. Returns it
+    /// and the index of what ended it.
+    pub(super) fn parse_at(
+        b: &'a [u8],
+        i: usize,
+        stop: u8,
+    ) -> Result<(NameAddr<'a>, usize), ParseError> {
+        let start = skip_ws(b, i);
+        let mut value = NameAddr::default();
+        let mut at = value.read_address(b, start, stop)?;
+        if b.get(at) == Some(&b';') {
+            at = value.read_params(b, at, stop)?;
+        }
+        value.raw = trimmed(b, start, at);
+        match b.get(at) {
+            None => Ok((value, at)),
+            Some(c) if is(*c, stop) => Ok((value, at)),
+            Some(_) => Err(ParseError::To(at)),
+        }
+    }
+
+    /// Reads display name and URI; returns the index of the next non-blank.
+    #[inline]
+    fn read_address(&mut self, b: &'a [u8], start: usize, stop: u8) -> Result<usize, ParseError> {
+        let mut at = start;
+        loop {
+            at = until(b, at, ANGLE | SEMI | QUOTE | stop);
+            match b.get(at) {
+                Some(b'"') => at = quoted_end(b, at).ok_or(ParseError::To(at))?,
+                Some(b'<') => break,
+                Some(b'>') => return Err(ParseError::To(at)),
+                _ => return self.read_bare(b, start, at),
+            }
+        }
+        self.display = trimmed(b, start, at);
+        let close = memchr::memchr(b'>', &b[at..]).ok_or(ParseError::To(at))? + at;
+        self.uri = trimmed(b, at + 1, close);
+        self.bracketed = true;
+        if self.uri.is_empty() {
+            return Err(ParseError::To(at));
+        }
+        Ok(skip_ws(b, close + 1))
+    }
+
+    /// An addr-spec without brackets that ends at `end`: one word.
+    fn read_bare(&mut self, b: &'a [u8], start: usize, end: usize) -> Result<usize, ParseError> {
+        self.uri = trimmed(b, start, end);
+        let gap = until(self.uri, 0, WS | QUOTE);
+        if self.uri.is_empty() || gap < self.uri.len() {
+            return Err(ParseError::To(start + gap));
+        }
+        Ok(end)
+    }
+
+    /// Reads the parameters, the first `;` being at `first`; returns the index of what follows.
+    #[inline]
+    fn read_params(&mut self, b: &'a [u8], first: usize, stop: u8) -> Result<usize, ParseError> {
+        let mut at = first;
+        while b.get(at) == Some(&b';') {
+            let param = read_param(b, at + 1, stop | ANGLE).ok_or(ParseError::To(at))?;
+            if param.name.len() == 3 && param.name.eq_ignore_ascii_case(b"tag") {
+                self.tag = Some(param.value.unwrap_or_default());
+            }
+            at = param.end;
+        }
+        self.params = Params(trimmed(b, first + 1, at));
+        Ok(at)
+    }
+}
+
+/// The values of a Route or Record-Route body: name-addr in `<>`, separated by commas.
+#[derive(Clone, Debug)]
+pub struct RouteList<'a> {
+    body: &'a [u8],
+    at: Option<usize>,
+}
+
+impl<'a> RouteList<'a> {
+    /// Walks `body`; stops behind the first error.
+    pub fn new(body: &'a [u8]) -> RouteList<'a> {
+        RouteList { body, at: Some(0) }
+    }
+
+    /// What is not walked yet, from the next value on; empty at the end.
+    pub fn rest(&self) -> &'a [u8] {
+        let at = self.at.unwrap_or(self.body.len());
+        trimmed(self.body, at, self.body.len())
+    }
+}
+
+impl<'a> Iterator for RouteList<'a> {
+    type Item = Result<NameAddr<'a>, ParseError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.at.take()?;
+        Some(match NameAddr::parse_at(self.body, at, COMMA) {
+            Ok((value, end)) if value.bracketed => {
+                self.at = (end < self.body.len()).then_some(end + 1);
+                Ok(value)
+            }
+            Ok(_) => Err(ParseError::Route(at)),
+            Err(e) => Err(ParseError::Route(e.offset().unwrap_or(at))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_addr_and_addr_spec_are_taken_apart() {
+        let v = NameAddr::parse(b"\"A \\\" <B>\" <sip:a@b;x=y>\r\n ;tag = 7 ;q").unwrap();
+        assert_eq!(v.display, b"\"A \\\" <B>\"");
+        assert_eq!((v.uri, v.tag), (&b"sip:a@b;x=y"[..], Some(&b"7"[..])));
+        assert_eq!(v.params.0, b"tag = 7 ;q");
+        let v = NameAddr::parse(b"sip:a@b?h=1 ; tag=x").unwrap();
+        assert_eq!((v.uri, v.tag), (&b"sip:a@b?h=1"[..], Some(&b"x"[..])));
+        let v = NameAddr::parse(b"Watson, Thomas < sip:t@e >").unwrap();
+        assert_eq!(
+            (v.display, v.uri),
+            (&b"Watson, Thomas"[..], &b"sip:t@e"[..])
+        );
+    }
+
+    #[test]
+    fn the_last_tag_wins_and_an_empty_one_is_a_tag() {
+        assert_eq!(
+            NameAddr::parse(b"<s:a>;tag=1;TAG=2").unwrap().tag,
+            Some(&b"2"[..])
+        );
+        assert_eq!(NameAddr::parse(b"<s:a>;tag").unwrap().tag, Some(&b""[..]));
+        assert_eq!(NameAddr::parse(b"<s:a>;tag=").unwrap().tag, Some(&b""[..]));
+        assert_eq!(NameAddr::parse(b"<s:a>").unwrap().tag, None);
+    }
+
+    #[test]
+    fn quoted_parameter_values_are_whole_and_may_hold_backslashes() {
+        let v = NameAddr::parse(b"<sip:a@b>;x=\"a\\\"b;tag=1\";tag=2").unwrap();
+        assert_eq!(v.tag, Some(&b"2"[..]));
+        assert_eq!(v.params.get(b"x"), Some(Some(&b"a\\\"b;tag=1"[..])));
+    }
+
+    #[test]
+    fn broken_values_are_refused() {
+        for bad in [
+            "",
+            "  ",
+            "\"Mr. J. User <sip:j@e>",
+            "<sip:a",
+            "sip:a>",
+            "<sip:a> b",
+            "a b c",
+            "<>",
+            "<sip:a>;x=<y>",
+            "\"a\"",
+            "<sip:a>;x=\"y",
+            "<sip:a>, <sip:b>",
+            "\"a\"b;tag=1",
+        ] {
+            let got = NameAddr::parse(bad.as_bytes());
+            assert!(matches!(got, Err(ParseError::To(_))), "{bad}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn route_lists_need_brackets() {
+        let body = b"<sip:p1;lr>, \"x, y\" <sip:p2;lr=on>;p=1 ,<sip:p3>";
+        let uris: Vec<&[u8]> = RouteList::new(body).map(|r| r.unwrap().uri).collect();
+        assert_eq!(uris, [&b"sip:p1;lr"[..], b"sip:p2;lr=on", b"sip:p3"]);
+        for bad in ["sip:p1", "<sip:p1>,", "<sip:p1> <sip:p2>", ""] {
+            assert!(RouteList::new(bad.as_bytes()).any(|r| r.is_err()), "{bad}");
+        }
     }
 }

@@ -1,5 +1,10 @@
-//! Via (RFC 3261 §20.42).
+//! Via (RFC 3261 §20.42, RFC 3581 rport, RFC 4168 SCTP, RFC 7118 WebSocket).
+//!
+//! Invariant: a value either is understood to its last byte or refused; every slice lies in the body
+//! that was parsed. Transports that SER refused are kept as [`ViaProto::Other`].
 
+use super::params::read_param;
+use super::scan::{COLON, COMMA, PAREN, SEMI, WS, is, port, skip_ws, trimmed, until};
 use super::{Params, ParseError};
 
 /// Transport named in a Via.
@@ -13,6 +18,24 @@ pub enum ViaProto {
     Ws,
     Wss,
     Other,
+}
+
+impl ViaProto {
+    /// The transport that a token names, in any case.
+    #[inline]
+    pub fn of_token(token: &[u8]) -> ViaProto {
+        let known: [(&[u8], ViaProto); 6] = [
+            (b"udp", ViaProto::Udp),
+            (b"tcp", ViaProto::Tcp),
+            (b"tls", ViaProto::Tls),
+            (b"sctp", ViaProto::Sctp),
+            (b"ws", ViaProto::Ws),
+            (b"wss", ViaProto::Wss),
+        ];
+        let mut all = known.iter();
+        all.find(|(name, _)| token.eq_ignore_ascii_case(name))
+            .map_or(ViaProto::Other, |(_, proto)| *proto)
+    }
 }
 
 /// One Via value.
@@ -36,7 +59,11 @@ pub struct Via<'a> {
     /// `Some("")` for a bare `rport`.
     pub rport: Option<&'a [u8]>,
     pub i: Option<&'a [u8]>,
+    pub maddr: Option<&'a [u8]>,
+    pub ttl: Option<&'a [u8]>,
     pub alias: bool,
+    pub hidden: bool,
+    /// What stands in the parentheses behind the value; empty without.
     pub comment: &'a [u8],
     /// Whole parameter text with its `;`, for replacing in place: `;received=..`, `;rport[=..]`.
     pub received_raw: Option<&'a [u8]>,
@@ -46,9 +73,285 @@ pub struct Via<'a> {
 }
 
 impl<'a> Via<'a> {
-    /// Parses the first value of a Via header body; `rest` is what follows its comma.
+    /// Parses the first value of a Via header body; the second part is what follows its comma.
     pub fn parse(body: &'a [u8]) -> Result<(Via<'a>, Option<&'a [u8]>), ParseError> {
-        let _ = body;
-        todo!()
+        let b = body;
+        let start = skip_ws(b, 0);
+        let at = protocol(b, start).ok_or(ParseError::Via(start))?;
+        let transport_end = until(b, at, WS | SEMI | COMMA | COLON | PAREN);
+        let transport = &b[at..transport_end];
+        let host_at = skip_ws(b, transport_end);
+        if transport.is_empty() || host_at == transport_end {
+            return Err(ParseError::Via(transport_end));
+        }
+        let host_end = host_end(b, host_at).ok_or(ParseError::Via(host_at))?;
+        let mut via = Via {
+            raw: b,
+            transport,
+            proto: ViaProto::of_token(transport),
+            host: &b[host_at..host_end],
+            port: b"",
+            port_no: 0,
+            hostport: &b[host_at..host_end],
+            params: Params(b""),
+            branch: None,
+            received: None,
+            rport: None,
+            i: None,
+            maddr: None,
+            ttl: None,
+            alias: false,
+            hidden: false,
+            comment: b"",
+            received_raw: None,
+            rport_raw: None,
+            more: false,
+        };
+        let mut at = skip_ws(b, host_end);
+        if b.get(at) == Some(&b':') {
+            at = via.read_port(b, host_at, at)?;
+        }
+        if b.get(at) == Some(&b';') {
+            at = via.read_params(b, at)?;
+        }
+        if b.get(at) == Some(&b'(') {
+            at = via.read_comment(b, at)?;
+        }
+        via.raw = trimmed(b, start, at);
+        match b.get(at) {
+            None => Ok((via, None)),
+            Some(b',') => {
+                via.more = true;
+                Ok((via, Some(&b[at + 1..])))
+            }
+            Some(_) => Err(ParseError::Via(at)),
+        }
+    }
+
+    /// Reads `:port` whose colon is at `at`; returns the index of the next non-blank.
+    #[inline]
+    fn read_port(&mut self, b: &'a [u8], host_at: usize, at: usize) -> Result<usize, ParseError> {
+        let from = skip_ws(b, at + 1);
+        let to = until(b, from, WS | SEMI | COMMA | PAREN);
+        self.port = &b[from..to];
+        self.port_no = port(self.port).ok_or(ParseError::Via(from))?;
+        self.hostport = &b[host_at..to];
+        Ok(skip_ws(b, to))
+    }
+
+    /// Reads the parameters, the first `;` being at `first`; returns the index of what follows.
+    #[inline]
+    fn read_params(&mut self, b: &'a [u8], first: usize) -> Result<usize, ParseError> {
+        let mut at = first;
+        while b.get(at) == Some(&b';') {
+            let param = read_param(b, at + 1, COMMA).ok_or(ParseError::Via(at))?;
+            if param.name.is_empty() {
+                return Err(ParseError::Via(at));
+            }
+            let raw = &b[at..param.value_end];
+            self.keep(param.name, param.value, raw)
+                .ok_or(ParseError::Via(param.start))?;
+            at = param.end;
+        }
+        self.params = Params(trimmed(b, first + 1, at));
+        Ok(at)
+    }
+
+    /// Files a parameter; `None`: it lacks the value it must have.
+    #[inline]
+    fn keep(&mut self, name: &[u8], value: Option<&'a [u8]>, raw: &'a [u8]) -> Option<()> {
+        let needed = value.filter(|v| !v.is_empty());
+        match (name.len(), name[0] | 0x20) {
+            (6, b'b') if name.eq_ignore_ascii_case(b"branch") => self.branch = Some(needed?),
+            (5, b'r') if name.eq_ignore_ascii_case(b"rport") => {
+                self.rport = Some(value.unwrap_or_default());
+                self.rport_raw = Some(raw);
+            }
+            (8, b'r') if name.eq_ignore_ascii_case(b"received") => {
+                self.received = Some(needed?);
+                self.received_raw = Some(raw);
+            }
+            (1, b'i') => self.i = Some(needed?),
+            (5, b'm') if name.eq_ignore_ascii_case(b"maddr") => self.maddr = Some(needed?),
+            (3, b't') if name.eq_ignore_ascii_case(b"ttl") => self.ttl = Some(needed?),
+            (5, b'a') if name.eq_ignore_ascii_case(b"alias") => self.alias = true,
+            (6, b'h') if name.eq_ignore_ascii_case(b"hidden") => self.hidden = true,
+            // Unknown parameters stay in `params`.
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Reads a comment that opens at `at`; returns the index of the next non-blank.
+    fn read_comment(&mut self, b: &'a [u8], at: usize) -> Result<usize, ParseError> {
+        let mut depth = 0usize;
+        let mut i = at;
+        while i < b.len() {
+            match b[i] {
+                b'\\' => i += 1,
+                b'(' => depth += 1,
+                b')' => depth -= 1,
+                _ => {}
+            }
+            i += 1;
+            if depth == 0 {
+                self.comment = trimmed(b, at + 1, i - 1);
+                if self.comment.is_empty() {
+                    return Err(ParseError::Via(at));
+                }
+                return Ok(skip_ws(b, i));
+            }
+        }
+        Err(ParseError::Via(at))
+    }
+}
+
+/// Reads `SIP/2.0/` with blanks around the slashes; returns the index of the transport.
+#[inline]
+fn protocol(b: &[u8], i: usize) -> Option<usize> {
+    if let Some([b'S', b'I', b'P', b'/', b'2', b'.', b'0', b'/', c, ..]) = b.get(i..)
+        && !is(*c, WS)
+    {
+        return Some(i + 8);
+    }
+    let mut at = i;
+    for (k, word) in [b"SIP", b"2.0"].into_iter().enumerate() {
+        at = if k == 0 { at } else { skip_ws(b, at) };
+        if !b.get(at..at + 3)?.eq_ignore_ascii_case(word) {
+            return None;
+        }
+        at = skip_ws(b, at + 3);
+        if *b.get(at)? != b'/' {
+            return None;
+        }
+        at += 1;
+    }
+    Some(skip_ws(b, at))
+}
+
+/// Index behind the host that begins at `i`: a token, or an IPv6 reference in brackets.
+#[inline]
+fn host_end(b: &[u8], i: usize) -> Option<usize> {
+    let end = if b.get(i) == Some(&b'[') {
+        let close = i + memchr::memchr(b']', &b[i..])?;
+        let inside = &b[i + 1..close];
+        let hex = |c: &u8| c.is_ascii_hexdigit() || matches!(c, b':' | b'.');
+        if inside.is_empty() || !inside.iter().all(hex) {
+            return None;
+        }
+        close + 1
+    } else {
+        until(b, i, WS | SEMI | COMMA | COLON | PAREN)
+    };
+    (end > i).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(body: &[u8]) -> Via<'_> {
+        let (via, rest) = Via::parse(body).unwrap();
+        assert!(rest.is_none());
+        via
+    }
+
+    #[test]
+    fn the_usual_value_is_taken_apart() {
+        let v = one(b"SIP/2.0/UDP 127.0.0.1:5066;branch=z9hG4bK1;rport;received=1.2.3.4");
+        assert_eq!(v.proto, ViaProto::Udp);
+        assert_eq!(
+            (v.host, v.port, v.port_no),
+            (&b"127.0.0.1"[..], &b"5066"[..], 5066)
+        );
+        assert_eq!(v.hostport, b"127.0.0.1:5066");
+        assert_eq!(v.branch, Some(&b"z9hG4bK1"[..]));
+        assert_eq!(
+            (v.rport, v.rport_raw),
+            (Some(&b""[..]), Some(&b";rport"[..]))
+        );
+        assert_eq!(v.received_raw, Some(&b";received=1.2.3.4"[..]));
+        assert_eq!(v.params.0, b"branch=z9hG4bK1;rport;received=1.2.3.4");
+        assert!(!v.more);
+    }
+
+    #[test]
+    fn blanks_folds_and_lists_are_read() {
+        let body = b"SIP  / 2.0\r\n  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239";
+        let (v, rest) = Via::parse(body).unwrap();
+        assert!(v.more);
+        assert_eq!(
+            (v.proto, v.host),
+            (ViaProto::Tcp, &b"spindle.example.com"[..])
+        );
+        assert_eq!(v.branch, Some(&b"z9hG4bK9ikj8"[..]));
+        let v = one(rest.unwrap());
+        assert_eq!(
+            (v.host, v.branch),
+            (&b"192.168.255.111"[..], Some(&b"z9hG4bK30239"[..]))
+        );
+    }
+
+    #[test]
+    fn ipv6_hosts_keep_their_brackets() {
+        let v = one(b"SIP/2.0/UDP [2001:db8::9:1]:6050;received=2001:db8::9:255");
+        assert_eq!((v.host, v.port_no), (&b"[2001:db8::9:1]"[..], 6050));
+        assert_eq!(v.received, Some(&b"2001:db8::9:255"[..]));
+    }
+
+    #[test]
+    fn other_transports_are_kept() {
+        for (name, proto) in [
+            ("SCTP", ViaProto::Sctp),
+            ("WS", ViaProto::Ws),
+            ("wss", ViaProto::Wss),
+            ("UNKNOWN", ViaProto::Other),
+        ] {
+            let body = format!("SIP/2.0/{name} h");
+            assert_eq!(one(body.as_bytes()).proto, proto);
+        }
+    }
+
+    #[test]
+    fn quoted_values_lose_their_quotes_and_nothing_else() {
+        let v = one(b"SIP/2.0/UDP h;x=\"a\\\"b,c\";branch=\"z9\" (note (inner))");
+        assert_eq!(v.branch, Some(&b"z9"[..]));
+        assert_eq!(v.comment, b"note (inner)");
+        assert_eq!(v.params.get(b"x"), Some(Some(&b"a\\\"b,c"[..])));
+    }
+
+    #[test]
+    fn broken_values_are_refused() {
+        for bad in [
+            "",
+            "SIP",
+            "SIP/2.0",
+            "SIP/2.0/",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ",
+            "SIP/1.0/UDP h",
+            "SIP/2.0/UDP h::5060",
+            "SIP/2.0/UDP h:",
+            "SIP/2.0/UDP h:x",
+            "SIP/2.0/UDP h:99999",
+            "SIP/2.0/UDP :5060",
+            "SIP/2.0/UDP [::1",
+            "SIP/2.0/UDP []",
+            "SIP/2.0/UDP h;",
+            "SIP/2.0/UDP h;;a",
+            "SIP/2.0/UDP h;branch",
+            "SIP/2.0/UDP h;branch=",
+            "SIP/2.0/UDP h;i",
+            "SIP/2.0/UDP h x",
+            "SIP/2.0/UDP h ()",
+            "SIP/2.0/UDP h (a",
+            "SIP/2.0/UDP h (a) b",
+            "SIP/2.0/UDP h;a=\"b",
+            "SIP/2.0/UDP 192.0.2.15;;,;,,",
+            "SIP/2.0/UDP [::1]x",
+        ] {
+            let got = Via::parse(bad.as_bytes());
+            assert!(matches!(got, Err(ParseError::Via(_))), "{bad}: {got:?}");
+        }
     }
 }

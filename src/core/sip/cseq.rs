@@ -1,0 +1,73 @@
+//! CSeq (RFC 3261 §20.16): number and method, as text.
+//!
+//! Invariant: as in SER the number is a word that nobody has checked, and a fold between number and
+//! method is an error; `wsinv` of RFC 4475 is refused for it.
+
+use super::scan::{WS, is, skip_ws};
+use super::{Method, ParseError};
+
+/// A CSeq value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CSeq<'a> {
+    /// The number as received, leading zeros kept; any word.
+    pub number: &'a [u8],
+    /// The method token.
+    pub method: &'a [u8],
+}
+
+impl<'a> CSeq<'a> {
+    /// Parses a CSeq body.
+    #[inline]
+    pub fn parse(body: &'a [u8]) -> Result<CSeq<'a>, ParseError> {
+        let start = skip_ws(body, 0);
+        let word = |i: usize| {
+            let tail = body.get(i..).unwrap_or_default();
+            i + tail.iter().take_while(|c| !is(**c, WS)).count()
+        };
+        let number_end = word(start);
+        let mut at = number_end;
+        while matches!(body.get(at), Some(b' ' | b'\t')) {
+            at += 1;
+        }
+        let end = word(at);
+        let number = &body[start..number_end];
+        let method = &body[at..end];
+        if number.is_empty() || method.is_empty() || skip_ws(body, end) != body.len() {
+            return Err(ParseError::CSeq(at));
+        }
+        Ok(CSeq { number, method })
+    }
+
+    /// The method as SER's number.
+    pub fn method_id(&self) -> Method {
+        Method::parse(self.method)
+    }
+
+    /// The number, if it is one below 2^32.
+    pub fn value(&self) -> Option<u32> {
+        super::value::number(self.number).and_then(|n| u32::try_from(n).ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_and_method_are_kept_as_text() {
+        let c = CSeq::parse(b"0007   OPTIONS").unwrap();
+        assert_eq!(
+            (c.number, c.method, c.value()),
+            (&b"0007"[..], &b"OPTIONS"[..], Some(7))
+        );
+        let c = CSeq::parse(b"36893488147419103232\tREGISTER \r\n ").unwrap();
+        assert_eq!((c.value(), c.method_id()), (None, Method::Register));
+    }
+
+    #[test]
+    fn folds_missing_methods_and_junk_are_refused() {
+        for bad in ["", "1", "1 ", "0009\r\n  INVITE", "1 INVITE x"] {
+            assert!(CSeq::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}
