@@ -1,1 +1,61 @@
-//! (skeleton)
+//! Floor 0: the only place that knows that memory is shared between processes. Knows nothing of
+//! SIP. Lock order, sizes and crash invariants: `src/ipc/README.md`.
+//!
+//! | file | what |
+//! |---|---|
+//! | `segment` | one sparse memfd, mapped before the first fork; offsets, never addresses |
+//! | `slot` | the number of this process, its area in the segment |
+//! | `alloc/` | allocator: per-process caches, size classes, page heap, hole punching, counters by tag |
+//! | `mutex`, `rank` | a mutex that knows its owner; the lock order and its witness |
+//! | `safe` | [`ShmSafe`], what may be stored; `shm_struct!`, `shm_enum!` |
+//! | `boxed`, `string`, `vec`, `list`, `table`, `per_process` | the containers; `chain`, `node` carry them |
+//! | `recover` | what is done for a process that died |
+//!
+//! # Use
+//! The attendant calls [`Segment::create`] and [`set_process_slot`]`(0)`, makes the tables and
+//! shared objects, and forks; each child calls [`set_process_slot`] with its own slot first of
+//! all. Code above holds `&'static` references made before the fork, or boxes and containers; every
+//! allocation can fail with [`ShmFull`], which the caller turns into an answer.
+//!
+//! # Two rules
+//! A process that uses shared memory does so from one thread. Values in shared memory are
+//! [`ShmSafe`]: callbacks and descriptors are kept by number.
+
+mod alloc;
+mod boxed;
+mod chain;
+mod list;
+mod mutex;
+mod node;
+mod per_process;
+mod rank;
+mod recover;
+mod safe;
+mod segment;
+mod slot;
+mod string;
+mod table;
+mod vec;
+
+#[cfg(test)]
+mod tests;
+
+pub use alloc::stats::tag_stats;
+pub use alloc::{MAX_TAG_NAME, MAX_TAGS, ShmFull, ShmStats, ShmTag, TagStats, shm_stats};
+pub use boxed::{ShmBox, shm_static};
+pub use list::{Cursor, Iter, IterMut, ShmList};
+pub use mutex::{RawShmMutex, ShmMutex, ShmMutexGuard, ranked};
+pub use per_process::PerProcess;
+pub use rank::LockRank;
+pub use recover::{HeldLock, held_locks, recover_process};
+pub use safe::ShmSafe;
+pub use segment::{
+    LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, root, test_segment,
+};
+pub use slot::{
+    FIRST_THREAD_SLOT, MAX_HELD, MAX_PROCESSES, SlotLease, lease_slot, process_slot,
+    set_process_slot,
+};
+pub use string::ShmStr;
+pub use table::{BucketGuard, BucketRef, ShmTable};
+pub use vec::ShmVec;

@@ -1,0 +1,298 @@
+//! The allocator of the segment.
+//!
+//! Three layers: the [`cache`] of the process (no lock, no shared cache line), the [`central`]
+//! store of each size class (a lock a class, entered once for half a cache of blocks), and the
+//! [`pages`] heap (one lock; hands 16 KiB granules to classes and to large allocations, joins free
+//! neighbours, punches holes). A block may be freed by any process. Exhaustion is an error value,
+//! never an abort.
+//!
+//! Invariant: each block of memory is in exactly one place (owned, in one cache, in one span's
+//! list, or part of one free run), except for at most one block that a process was moving when it
+//! was killed; [`recover`] says what then becomes of it.
+
+#![allow(unsafe_code)]
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(super) mod cache;
+pub(super) mod central;
+pub(super) mod layout;
+pub(super) mod pages;
+pub(super) mod recover;
+pub(super) mod stats;
+pub(super) mod tag;
+#[cfg(test)]
+mod tests;
+
+use super::mutex::RawShmMutex;
+use super::rank::LockRank;
+use super::segment::{self, LAYOUT_VERSION, MAGIC};
+use super::slot::{self, ProcArea};
+use cache::Word;
+use layout::{
+    BLOCK_HEADER, CACHE_LIMIT, CLASS_SIZE, CLASSES, GRANULE, GRANULE_SHIFT, Header, MAX_SMALL,
+    Plan, area_offset, class_of, map_offset,
+};
+use pages::Granule;
+pub use stats::{ShmStats, TagStats, shm_stats};
+pub use tag::{MAX_TAG_NAME, MAX_TAGS, ShmTag};
+
+/// Shared memory is exhausted (the limit is reached), or there is no segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ShmFull;
+
+impl fmt::Display for ShmFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("out of shared memory")
+    }
+}
+
+impl std::error::Error for ShmFull {}
+
+/// Takes `size` bytes, aligned to 16 (to 16 KiB above 32,760 bytes). The content is arbitrary.
+#[inline]
+pub(super) fn alloc(size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
+    let heap = segment::heap().ok_or(ShmFull)?;
+    heap.alloc(slot::area(), slot::process_slot(), size, tag)
+}
+
+/// Gives back what [`alloc`] returned. A wrong or already freed offset is logged and ignored.
+#[inline]
+pub(super) fn free(offset: u64) {
+    if let Some(heap) = segment::heap() {
+        heap.free(slot::area(), slot::process_slot(), offset);
+    }
+}
+
+/// A formatted mapping, seen as a heap.
+#[derive(Clone, Copy)]
+pub(super) struct Heap {
+    base: *mut u8,
+    fd: RawFd,
+}
+
+impl Heap {
+    /// # Safety
+    /// `base` is the start of a mapping made for a [`Plan`], zero or formatted, which outlives
+    /// all use of the result; `fd` is its file.
+    #[inline]
+    pub unsafe fn at(base: *mut u8, fd: RawFd) -> Heap {
+        Heap { base, fd }
+    }
+
+    #[inline]
+    pub fn header(&self) -> &'static Header {
+        // SAFETY: the header is at the start of the mapping (`at`) and consists of atomics.
+        unsafe { &*self.base.cast::<Header>() }
+    }
+
+    /// The area of `slot`, which is below `MAX_PROCESSES`.
+    pub fn area(&self, slot: u16) -> *mut ProcArea {
+        self.base.wrapping_add(area_offset(slot) as usize).cast()
+    }
+
+    /// The entry of granule `index`.
+    #[inline]
+    pub fn granule(&self, index: u32) -> &'static Granule {
+        debug_assert!(
+            u64::from(index) <= self.header().len.load(Ordering::Relaxed) >> GRANULE_SHIFT
+        );
+        // SAFETY: the table has an entry for each granule of the file (`Plan::new`), of atomics.
+        unsafe { &*self.base.wrapping_add(map_offset(index) as usize).cast() }
+    }
+
+    /// The header word of the small block whose payload is at `offset`.
+    #[inline]
+    pub fn word(&self, offset: u64) -> &'static AtomicU64 {
+        // SAFETY: callers pass payload offsets inside the heap; the word before each small payload
+        // is its header and only ever accessed atomically.
+        unsafe {
+            &*self
+                .base
+                .wrapping_add(offset as usize - BLOCK_HEADER)
+                .cast()
+        }
+    }
+
+    /// The link word in the payload of a free block.
+    #[inline]
+    pub fn link(&self, offset: u64) -> &'static AtomicU64 {
+        // SAFETY: as `word`; the payload of a free block belongs to the allocator.
+        unsafe { &*self.base.wrapping_add(offset as usize).cast() }
+    }
+
+    /// Writes the header of a fresh mapping.
+    pub fn format(&self, plan: &Plan) {
+        let header = self.header();
+        header.len.store(plan.len, Ordering::Relaxed);
+        header.limit.store(plan.limit, Ordering::Relaxed);
+        header.heap_start.store(plan.heap_start, Ordering::Relaxed);
+        let first = (plan.heap_start >> GRANULE_SHIFT) as u32;
+        header.first_granule.store(first, Ordering::Relaxed);
+        header
+            .end_granule
+            .store((plan.len >> GRANULE_SHIFT) as u32, Ordering::Relaxed);
+        let locks = std::iter::once((&raw const header.tags.lock, LockRank::TAGS, 0))
+            .chain(std::iter::once((
+                &raw const header.pages.lock,
+                LockRank::ALLOC_PAGES,
+                0,
+            )))
+            .chain((0..CLASSES).map(|c| {
+                (
+                    &raw const header.classes[c].lock,
+                    LockRank::ALLOC_CLASS,
+                    c as u16,
+                )
+            }));
+        for (lock, rank, index) in locks {
+            // SAFETY: the mapping is not yet shared with anybody; no other reference is in use.
+            unsafe { lock.cast_mut().write(RawShmMutex::new(rank, index)) };
+        }
+        header.tags.format();
+        self.pages_format();
+        header.version.store(LAYOUT_VERSION, Ordering::Relaxed);
+        header.magic.store(MAGIC, Ordering::Release);
+    }
+
+    /// See [`alloc`]; `area` is that of `slot`, the caller.
+    #[inline]
+    pub fn alloc(
+        &self,
+        area: &ProcArea,
+        slot: u16,
+        size: usize,
+        tag: ShmTag,
+    ) -> Result<u64, ShmFull> {
+        if size > MAX_SMALL {
+            return self.alloc_large(area, slot, size, tag);
+        }
+        let class = class_of(size);
+        let cache = &area.caches.0[class];
+        let mut offset = cache.head.load(Ordering::Relaxed);
+        if offset == 0 {
+            offset = self.refill_or_trim(area, slot, class)?;
+        }
+        let next = self.link(offset).load(Ordering::Relaxed);
+        // Killed between these two stores, the block is "cached" but on no list: `recover` finds it.
+        cache.head.store(next, Ordering::Release);
+        self.word(offset)
+            .store(Word::live(size, tag.index(), class).0, Ordering::Release);
+        cache.count.store(
+            cache.count.load(Ordering::Relaxed).wrapping_sub(1),
+            Ordering::Relaxed,
+        );
+        area.tags
+            .note(tag, u64::from(CLASS_SIZE[class]), size as u64, 1);
+        Ok(offset)
+    }
+
+    /// See [`free`]; `area` is that of `slot`, the caller.
+    #[inline]
+    pub fn free(&self, area: &ProcArea, slot: u16, offset: u64) {
+        if offset.is_multiple_of(GRANULE) {
+            return self.free_large(area, slot, offset);
+        }
+        let header = self.word(offset);
+        let word = Word(header.load(Ordering::Relaxed));
+        if !word.is_live() {
+            return bad_free(offset, word);
+        }
+        let class = word.class();
+        let cache = &area.caches.0[class];
+        header.store(Word::cached(class, slot).0, Ordering::Release);
+        self.link(offset)
+            .store(cache.head.load(Ordering::Relaxed), Ordering::Release);
+        cache.head.store(offset, Ordering::Release);
+        let count = cache.count.load(Ordering::Relaxed).wrapping_add(1);
+        cache.count.store(count, Ordering::Relaxed);
+        area.tags.note(
+            ShmTag::from_index(word.tag()),
+            u64::from(CLASS_SIZE[class]),
+            word.size(),
+            -1,
+        );
+        if count > CACHE_LIMIT[class] {
+            self.flush(area, slot, class, CACHE_LIMIT[class] / 2);
+        }
+    }
+
+    /// Fills an empty cache; when memory is short gives back what is idle and tries once more.
+    #[cold]
+    fn refill_or_trim(&self, area: &ProcArea, slot: u16, class: usize) -> Result<u64, ShmFull> {
+        self.refill(area, slot, class).or_else(|ShmFull| {
+            self.trim(area, slot);
+            self.refill(area, slot, class)
+        })
+    }
+
+    #[cold]
+    fn alloc_large(
+        &self,
+        area: &ProcArea,
+        slot: u16,
+        size: usize,
+        tag: ShmTag,
+    ) -> Result<u64, ShmFull> {
+        let granules = u32::try_from((size as u64).div_ceil(GRANULE)).map_err(|_| ShmFull)?;
+        let start = self
+            .pages_alloc(granules, pages::Kind::Large(tag.index()))
+            .or_else(|ShmFull| {
+                self.trim(area, slot);
+                self.pages_alloc(granules, pages::Kind::Large(tag.index()))
+            })?;
+        self.granule(start).set_requested(size as u64);
+        let real = u64::from(granules) << GRANULE_SHIFT;
+        area.tags.note(tag, real, size as u64, 1);
+        self.note_out(real as i64);
+        Ok(u64::from(start) << GRANULE_SHIFT)
+    }
+
+    #[cold]
+    fn free_large(&self, area: &ProcArea, slot: u16, offset: u64) {
+        let start = (offset >> GRANULE_SHIFT) as u32;
+        let header = self.header();
+        let inside = header.first_granule.load(Ordering::Relaxed)
+            ..header.end_granule.load(Ordering::Relaxed);
+        if !inside.contains(&start) {
+            return bad_free(offset, Word(0));
+        }
+        let entry = self.granule(start);
+        let run = entry.run();
+        let pages::Kind::Large(tag) = run.kind else {
+            return bad_free(offset, Word(run.pack()));
+        };
+        let real = u64::from(run.len) << GRANULE_SHIFT;
+        area.tags
+            .note(ShmTag::from_index(tag), real, entry.requested(), -1);
+        self.note_out(-(real as i64));
+        self.pages_free(slot, start);
+    }
+
+    /// Gives back this process's cache and the empty spans that classes keep in reserve.
+    #[cold]
+    pub fn trim(&self, area: &ProcArea, slot: u16) {
+        for class in 0..CLASSES {
+            self.flush(area, slot, class, u32::MAX);
+            self.release_empty(slot, class);
+        }
+    }
+
+    fn note_out(&self, bytes: i64) {
+        let out = &self.header().out;
+        let now = out.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if bytes > 0 {
+            out.max_bytes.fetch_max(now, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cold]
+fn bad_free(offset: u64, word: Word) {
+    log::error!(
+        "BUG: shm_free: {offset:#x} is not allocated (header {:#018x}), ignored",
+        word.0
+    );
+}

@@ -1,0 +1,235 @@
+//! What becomes of the allocator when a process is killed inside of it, and a check of its state.
+//!
+//! * Dead with the page lock: bins and back links are rebuilt from the tiling of runs.
+//! * Dead with a class lock: the class's spans are rebuilt from the headers of their blocks.
+//! * Dead with blocks in its cache: they go back to their spans.
+//! * Dead between two stores of an allocation or a free: one block stays unused until its span is
+//!   rebuilt. It is "cached" by the slot, so a later rebuild of the class for this slot finds it.
+
+#![allow(unsafe_code)]
+
+use std::sync::atomic::Ordering;
+
+use lock_api::RawMutex;
+
+use super::Heap;
+use super::cache::{State, Word};
+use super::layout::{CLASS_SIZE, CLASSES, FIRST_PAYLOAD, GRANULE_SHIFT, span_blocks};
+use super::pages::Kind;
+use crate::ipc::mutex::RawShmMutex;
+use crate::ipc::slot::ProcArea;
+
+/// Takes `lock`, from the dead process `dead` if that holds it; says whether it did.
+fn lock_or_seize(lock: &RawShmMutex, dead: u16) -> bool {
+    if lock.seize(dead) {
+        return true;
+    }
+    lock.lock();
+    false
+}
+
+impl Heap {
+    /// Repairs what process `dead`, which was reaped, left behind; `me` is the caller.
+    pub fn recover(&self, me: u16, dead: u16) {
+        // SAFETY: an area inside the mapping, made of atomics; its owner is dead.
+        let area = unsafe { &*self.area(dead) };
+        self.recover_pages(dead);
+        for class in 0..CLASSES {
+            let lock = &self.header().classes[class].lock;
+            if lock.seize(dead) {
+                self.rebuild_class(class, area, dead);
+                // SAFETY: seized by this process.
+                unsafe { lock.unlock() };
+            } else {
+                self.drop_foreign(area, dead, class);
+                self.flush(area, me, class, u32::MAX);
+            }
+        }
+        // A name is complete before it counts, so there is nothing to repair.
+        self.header().tags.lock.force_release(dead);
+    }
+
+    fn recover_pages(&self, dead: u16) {
+        let lock = &self.header().pages.lock;
+        let mut broken = lock_or_seize(lock, dead);
+        if !broken {
+            self.for_each_run(|_, run| broken |= run.kind == Kind::Punching(dead));
+        }
+        if broken {
+            self.pages_rebuild(dead);
+        }
+        // SAFETY: locked or seized above by this process.
+        unsafe { lock.unlock() };
+    }
+
+    /// Cuts the cache list of the dead where it leaves blocks that are his.
+    fn drop_foreign(&self, area: &ProcArea, dead: u16, class: usize) {
+        let cache = &area.caches.0[class];
+        let mut link = &cache.head;
+        loop {
+            let offset = link.load(Ordering::Relaxed);
+            if offset == 0 {
+                return;
+            }
+            let known = crate::ipc::segment::plausible(self, offset);
+            if !known
+                || Word(self.word(offset).load(Ordering::Relaxed)).state() != State::Cached(dead)
+            {
+                log::error!(
+                    "BUG: shm: the cache of process slot {dead} is damaged, its rest is lost"
+                );
+                return link.store(0, Ordering::Relaxed);
+            }
+            link = self.link(offset);
+        }
+    }
+
+    /// Rebuilds the spans of a class from the headers of their blocks; those in the cache of the
+    /// dead are free from now on. The class lock is held by the caller.
+    fn rebuild_class(&self, class: usize, area: &ProcArea, dead: u16) {
+        let central = &self.header().classes[class];
+        let cache = &area.caches.0[class];
+        cache.head.store(0, Ordering::Relaxed);
+        cache.count.store(0, Ordering::Relaxed);
+        central.first.store(0, Ordering::Relaxed);
+        central.free.store(0, Ordering::Relaxed);
+        let spans = self.spans_of(class);
+        central.spans.store(spans.len() as u32, Ordering::Relaxed);
+        for span in spans {
+            self.rebuild_span(class, span, dead);
+        }
+    }
+
+    fn spans_of(&self, class: usize) -> Vec<u32> {
+        let lock = &self.header().pages.lock;
+        let mut spans = Vec::new();
+        lock.lock();
+        self.for_each_run(|start, run| {
+            if run.kind == Kind::Small(class as u8) {
+                spans.push(start);
+            }
+        });
+        // SAFETY: locked above by this process.
+        unsafe { lock.unlock() };
+        spans
+    }
+
+    fn rebuild_span(&self, class: usize, span: u32, dead: u16) {
+        let entry = self.granule(span);
+        let carved = entry.carved.load(Ordering::Relaxed).min(span_blocks(class));
+        let (mut free, mut listed) = (0, 0);
+        for block in 0..carved {
+            let inner = FIRST_PAYLOAD + block * CLASS_SIZE[class];
+            let offset = (u64::from(span) << GRANULE_SHIFT) + u64::from(inner);
+            let word = self.word(offset);
+            if matches!(Word(word.load(Ordering::Relaxed)).state(), State::Central)
+                || Word(word.load(Ordering::Relaxed)).state() == State::Cached(dead)
+            {
+                word.store(Word::central(class).0, Ordering::Relaxed);
+                self.link(offset).store(u64::from(free), Ordering::Relaxed);
+                free = inner;
+                listed += 1;
+            }
+        }
+        entry.free.store(free, Ordering::Relaxed);
+        entry.live.store(carved - listed, Ordering::Relaxed);
+        let central = &self.header().classes[class];
+        central.free.store(
+            central.free.load(Ordering::Relaxed) + listed,
+            Ordering::Relaxed,
+        );
+        if free != 0 || carved < span_blocks(class) {
+            self.list_span(class, span);
+        }
+    }
+
+    /// Verifies every invariant of pages and classes; the text says what is wrong. Takes each lock
+    /// for as long as it looks at what that protects.
+    pub fn check(&self) -> Result<(), String> {
+        self.check_pages()?;
+        (0..CLASSES).try_for_each(|class| self.check_class(class))
+    }
+
+    fn check_pages(&self) -> Result<(), String> {
+        let pages = &self.header().pages;
+        pages.lock.lock();
+        let (mut used, mut free_runs, mut after_free, mut wrong) = (0, 0, false, None);
+        let mut end = 0;
+        self.for_each_run(|start, run| {
+            end = start + run.len;
+            match run.kind {
+                Kind::FreeEnd | Kind::Inside => {
+                    wrong = Some(format!("granule {start} begins no run"))
+                }
+                Kind::Free => {
+                    if after_free {
+                        wrong = Some(format!("free run {start} was not joined"));
+                    }
+                    free_runs += 1;
+                }
+                Kind::Small(_) | Kind::Large(_) => used += run.len,
+                Kind::Punching(_) => {}
+            }
+            after_free = run.kind == Kind::Free;
+        });
+        let header = self.header();
+        let counted = (
+            pages.used.load(Ordering::Relaxed),
+            pages.runs.load(Ordering::Relaxed),
+        );
+        // SAFETY: locked above by this process.
+        unsafe { pages.lock.unlock() };
+        if let Some(wrong) = wrong {
+            return Err(wrong);
+        }
+        if end != header.end_granule.load(Ordering::Relaxed) {
+            return Err(format!("runs end at granule {end}"));
+        }
+        if counted != (used, free_runs) {
+            return Err(format!(
+                "{used} granules used in fact, {free_runs} free runs; counted {counted:?}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_class(&self, class: usize) -> Result<(), String> {
+        let lock = &self.header().classes[class].lock;
+        lock.lock();
+        let result = self
+            .spans_of(class)
+            .into_iter()
+            .try_for_each(|span| self.check_span(class, span));
+        // SAFETY: locked above by this process.
+        unsafe { lock.unlock() };
+        result
+    }
+
+    fn check_span(&self, class: usize, span: u32) -> Result<(), String> {
+        let entry = self.granule(span);
+        let carved = entry.carved.load(Ordering::Relaxed);
+        let start = u64::from(span) << GRANULE_SHIFT;
+        let mut listed = 0;
+        let mut inner = entry.free.load(Ordering::Relaxed);
+        while inner != 0 {
+            let state = Word(self.word(start + u64::from(inner)).load(Ordering::Relaxed)).state();
+            if state != State::Central {
+                return Err(format!(
+                    "class {class}, span {span}: listed block {inner} is {state:?}"
+                ));
+            }
+            listed += 1;
+            if listed > carved {
+                return Err(format!("class {class}, span {span}: the list is a circle"));
+            }
+            inner = self.link(start + u64::from(inner)).load(Ordering::Relaxed) as u32;
+        }
+        let live = entry.live.load(Ordering::Relaxed);
+        if live + listed != carved || carved > span_blocks(class) {
+            return Err(format!(
+                "class {class}, span {span}: {live} out + {listed} free of {carved}"
+            ));
+        }
+        Ok(())
+    }
+}

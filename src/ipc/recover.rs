@@ -1,0 +1,77 @@
+//! What the attendant does for a process that died: find the locks it held, repair, release.
+//!
+//! Order: first each owner of a structure repairs it and releases its lock (a table by
+//! [`super::ShmTable::recover`], a mutex by `seize`), guided by [`held_locks`]; then
+//! [`recover_process`] repairs the allocator and gives the cache of the dead back. Only then may the
+//! slot be used again.
+
+#![allow(unsafe_code)]
+
+use super::mutex::RawShmMutex;
+use super::rank::LockRank;
+use super::segment;
+use super::slot::{MAX_PROCESSES, process_slot};
+
+/// A lock that a dead process held.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldLock {
+    lock: &'static RawShmMutex,
+    offset: u64,
+}
+
+impl HeldLock {
+    /// Its class.
+    pub fn rank(&self) -> LockRank {
+        self.lock.rank()
+    }
+
+    /// Its place in the segment.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The lock itself.
+    pub fn lock(&self) -> &'static RawShmMutex {
+        self.lock
+    }
+}
+
+/// The locks that process `dead`, which was reaped, holds now. A list of at most
+/// [`super::MAX_HELD`]; `None` if the process held more and all places must be searched.
+pub fn held_locks(dead: u16) -> Option<Vec<HeldLock>> {
+    let area = segment::area_of(dead);
+    if area.is_null() {
+        return Some(Vec::new());
+    }
+    // SAFETY: an area inside the segment, made of atomics.
+    let offsets = unsafe { &*area }.held()?;
+    let len = segment::len();
+    let held = offsets
+        .into_iter()
+        .filter(|&offset| offset != 0 && offset + 8 <= len && offset % 4 == 0);
+    let held = held.map(|offset| {
+        // SAFETY: the owner noted the address of a lock in the segment, and the memory of a lock
+        // that is held is not freed; its fields are plain numbers in any case.
+        HeldLock {
+            lock: unsafe { &*segment::at::<RawShmMutex>(offset) },
+            offset,
+        }
+    });
+    Some(
+        held.filter(|held| held.lock.owner() == Some(dead))
+            .collect(),
+    )
+}
+
+/// Repairs the allocator after process `dead`, which was reaped, and empties its area. Afterwards
+/// the slot may be used again.
+pub fn recover_process(dead: u16) {
+    assert!(
+        usize::from(dead) < MAX_PROCESSES && dead != process_slot(),
+        "slot {dead} lives"
+    );
+    let Some(heap) = segment::heap() else { return };
+    heap.recover(process_slot(), dead);
+    // SAFETY: an area inside the segment, made of atomics; its owner is dead.
+    unsafe { &*heap.area(dead) }.clear_held();
+}

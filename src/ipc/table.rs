@@ -1,0 +1,293 @@
+//! `ShmTable`: a hash table with a fixed number of buckets and a lock for each.
+//!
+//! Made before the first fork and never freed; processes working on different buckets do not
+//! meet. The caller hashes and compares; a bucket is a [`Chain`] of values, newest first. 16 bytes
+//! a bucket.
+//!
+//! Crash: the lock word names the dead owner; [`ShmTable::recover`] takes each such bucket over,
+//! rebuilds its back links (see [`super::chain`]) and releases it. A value is either in the bucket
+//! or not; what it contains must be repairable by its own type.
+
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+
+use lock_api::RawMutex;
+
+use super::alloc::{self, ShmFull, ShmTag};
+use super::boxed::shm_static;
+use super::chain::Chain;
+use super::mutex::RawShmMutex;
+use super::node::{self, Steps};
+use super::rank::LockRank;
+use super::safe::ShmSafe;
+use super::segment;
+
+/// A lock and the chain that it protects; also the slot of the timer wheel.
+#[repr(C)]
+pub(super) struct Bucket {
+    pub lock: RawShmMutex,
+    pub chain: Chain,
+}
+
+impl Bucket {
+    pub const fn new(rank: LockRank, index: u16) -> Bucket {
+        Bucket {
+            lock: RawShmMutex::new(rank, index),
+            chain: Chain::new(),
+        }
+    }
+}
+
+/// Makes an array of `count` buckets that is never freed; the index of bucket i is `index(i)`.
+pub(super) fn buckets(
+    count: usize,
+    rank: LockRank,
+    tag: ShmTag,
+    index: fn(usize) -> u16,
+) -> Result<u64, ShmFull> {
+    let bytes = count.checked_mul(size_of::<Bucket>()).ok_or(ShmFull)?;
+    let offset = alloc::alloc(bytes, tag)?;
+    for i in 0..count {
+        // SAFETY: inside the block allocated above, which nobody else knows yet.
+        unsafe {
+            segment::at::<Bucket>(offset)
+                .add(i)
+                .write(Bucket::new(rank, index(i)))
+        };
+    }
+    Ok(offset)
+}
+
+/// The shared table; use it through the `&'static` that [`ShmTable::create`] gives.
+#[repr(C)]
+pub struct ShmTable<T: ShmSafe> {
+    buckets: u64,
+    mask: u64,
+    tag: ShmTag,
+    _owns: PhantomData<T>,
+}
+
+// SAFETY: numbers, and the offset of an array of buckets.
+unsafe impl<T: ShmSafe> ShmSafe for ShmTable<T> {}
+// SAFETY: values are reached through a guard only, one process at a time, as with a mutex.
+unsafe impl<T: ShmSafe + Send> Sync for ShmTable<T> {}
+
+impl<T: ShmSafe + Send + Unpin> ShmTable<T> {
+    /// Makes a table of at least `buckets` buckets (a power of two), its memory and that of its
+    /// values counted under `tag`.
+    pub fn create(buckets: usize, tag: ShmTag) -> Result<&'static ShmTable<T>, ShmFull> {
+        ShmTable::create_ranked(buckets, LockRank::TABLE, tag)
+    }
+
+    /// As [`ShmTable::create`], with a place in the lock order.
+    pub fn create_ranked(
+        count: usize,
+        rank: LockRank,
+        tag: ShmTag,
+    ) -> Result<&'static ShmTable<T>, ShmFull> {
+        let count = count.max(1).checked_next_power_of_two().ok_or(ShmFull)?;
+        let buckets = buckets(count, rank, tag, |i| i as u16)?;
+        shm_static(
+            ShmTable {
+                buckets,
+                mask: count as u64 - 1,
+                tag,
+                _owns: PhantomData,
+            },
+            tag,
+        )
+    }
+
+    /// Number of buckets.
+    pub fn buckets(&self) -> usize {
+        self.mask as usize + 1
+    }
+
+    /// Number of the bucket for `hash`.
+    #[inline]
+    pub fn index(&self, hash: u32) -> usize {
+        (u64::from(hash) & self.mask) as usize
+    }
+
+    /// The bucket for `hash`.
+    #[inline]
+    pub fn bucket(&self, hash: u32) -> BucketRef<'_, T> {
+        self.bucket_at(self.index(hash))
+    }
+
+    /// The bucket with number `index`, which counts modulo [`ShmTable::buckets`].
+    #[inline]
+    pub fn bucket_at(&self, index: usize) -> BucketRef<'_, T> {
+        BucketRef {
+            bucket: self.raw(index),
+            tag: self.tag,
+            _table: PhantomData,
+        }
+    }
+
+    /// All buckets, for walks over the whole table; lock one at a time.
+    pub fn iter_buckets(&self) -> impl Iterator<Item = BucketRef<'_, T>> {
+        (0..self.buckets()).map(|index| self.bucket_at(index))
+    }
+
+    #[inline]
+    fn raw(&self, index: usize) -> &Bucket {
+        let index = index & self.mask as usize;
+        // SAFETY: the array has `mask + 1` initialised buckets and is never freed.
+        unsafe { &*segment::at::<Bucket>(self.buckets).add(index) }
+    }
+
+    /// Repairs and releases the buckets that the dead process `dead` had locked, running `mend` on
+    /// each value of them; returns how many there were.
+    pub fn recover(&self, dead: u16, mut mend: impl FnMut(&mut T)) -> usize {
+        let mut recovered = 0;
+        for index in 0..self.buckets() {
+            let bucket = self.raw(index);
+            if bucket.lock.owner() == Some(dead) && bucket.lock.seize(dead) {
+                bucket.chain.repair();
+                let mut guard = BucketGuard {
+                    bucket,
+                    tag: self.tag,
+                    _values: PhantomData,
+                };
+                guard.iter_mut().for_each(&mut mend);
+                recovered += 1;
+            }
+        }
+        recovered
+    }
+
+    /// Verifies the links of every bucket; the text says what is wrong.
+    pub fn check(&self) -> Result<usize, String> {
+        self.iter_buckets()
+            .map(|bucket| bucket.lock().bucket.chain.check())
+            .sum()
+    }
+}
+
+/// One bucket, not locked.
+pub struct BucketRef<'a, T: ShmSafe> {
+    bucket: &'a Bucket,
+    tag: ShmTag,
+    _table: PhantomData<&'a T>,
+}
+
+impl<'a, T: ShmSafe> BucketRef<'a, T> {
+    /// Locks the bucket until the guard is dropped.
+    #[inline]
+    pub fn lock(&self) -> BucketGuard<'a, T> {
+        self.bucket.lock.lock();
+        BucketGuard {
+            bucket: self.bucket,
+            tag: self.tag,
+            _values: PhantomData,
+        }
+    }
+
+    /// Locks the bucket if it is free.
+    pub fn try_lock(&self) -> Option<BucketGuard<'a, T>> {
+        self.bucket.lock.try_lock().then(|| BucketGuard {
+            bucket: self.bucket,
+            tag: self.tag,
+            _values: PhantomData,
+        })
+    }
+
+    /// The process slot that holds the lock, if any does.
+    pub fn owner(&self) -> Option<u16> {
+        self.bucket.lock.owner()
+    }
+
+    /// True if the bucket holds nothing at this moment; no lock is taken, so this suits walks that
+    /// skip empty buckets.
+    pub fn looks_empty(&self) -> bool {
+        self.bucket.chain.first() == 0
+    }
+}
+
+/// One locked bucket.
+pub struct BucketGuard<'a, T: ShmSafe> {
+    bucket: &'a Bucket,
+    tag: ShmTag,
+    /// Not Send: the lock word names the process that locked.
+    _values: PhantomData<(&'a T, *mut T)>,
+}
+
+impl<T: ShmSafe> Drop for BucketGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: a guard exists only while its process holds the lock.
+        unsafe { self.bucket.lock.unlock() };
+    }
+}
+
+impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
+    /// The values, newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        // SAFETY: values of this bucket, which is locked and borrowed.
+        Steps::new(&self.bucket.chain).map(|node| unsafe { &*node::value::<T>(node) })
+    }
+
+    /// The values, newest first, for changes.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        // SAFETY: as `iter`, borrowed mutably; each value is given out once.
+        Steps::new(&self.bucket.chain).map(|node| unsafe { &mut *node::value::<T>(node) })
+    }
+
+    /// True if there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.bucket.chain.first() == 0
+    }
+
+    /// The first value for which `is_it` is true.
+    #[inline]
+    pub fn find(&self, mut is_it: impl FnMut(&T) -> bool) -> Option<&T> {
+        self.iter().find(|value| is_it(value))
+    }
+
+    /// The first value for which `is_it` is true, for changes.
+    #[inline]
+    pub fn find_mut(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<&mut T> {
+        self.iter_mut().find(|value| is_it(value))
+    }
+
+    /// Adds `value` as the newest; on exhaustion it is dropped.
+    pub fn insert(&mut self, value: T) -> Result<&mut T, ShmFull> {
+        let node = node::new(value, self.tag)?;
+        self.bucket.chain.push_front(node);
+        // SAFETY: the node linked just now; the bucket is locked and borrowed mutably.
+        Ok(unsafe { &mut *node::value(node) })
+    }
+
+    /// Adds `value` as the oldest; on exhaustion it is dropped.
+    pub fn insert_last(&mut self, value: T) -> Result<&mut T, ShmFull> {
+        let node = node::new(value, self.tag)?;
+        self.bucket.chain.push_back(node);
+        // SAFETY: as `insert`.
+        Ok(unsafe { &mut *node::value(node) })
+    }
+
+    /// Removes the first value for which `is_it` is true.
+    pub fn remove(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<T> {
+        // SAFETY: values of this bucket, which is locked and borrowed mutably.
+        let node = Steps::new(&self.bucket.chain)
+            .find(|&node| is_it(unsafe { &*node::value::<T>(node) }))?;
+        self.bucket.chain.remove(node);
+        // SAFETY: a node of this bucket, unlinked just now.
+        Some(unsafe { node::take(node) })
+    }
+
+    /// Keeps the values for which `keep` is true and drops the others.
+    pub fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
+        for node in Steps::new(&self.bucket.chain) {
+            // SAFETY: a node of this bucket, which is locked and borrowed mutably; `Steps` has
+            // read the next one already, so this one may go.
+            if !keep(unsafe { &mut *node::value::<T>(node) }) {
+                self.bucket.chain.remove(node);
+                // SAFETY: unlinked just now.
+                drop(unsafe { node::take::<T>(node) });
+            }
+        }
+    }
+}
