@@ -138,6 +138,13 @@ impl Chain {
         put(&links(node).prev, 0);
     }
 
+    /// True if a neighbour or the head names `node`, whose links say where it would be. False for
+    /// a node that a killed process had unlinked without finishing.
+    pub fn names(&self, node: u64) -> bool {
+        let prev = get(&links(node).prev);
+        self.first() == node || prev != 0 && prev != node && get(&links(prev).next) == node
+    }
+
     /// Rebuilds the back links from the forward ones; returns the number of nodes.
     pub fn repair(&self) -> usize {
         let (mut count, mut last, mut node) = (0, 0, self.first());

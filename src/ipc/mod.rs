@@ -9,6 +9,8 @@
 //! | `mutex`, `rank` | a mutex that knows its owner; the lock order and its witness |
 //! | `safe` | [`ShmSafe`], what may be stored; `shm_struct!`, `shm_enum!` |
 //! | `boxed`, `string`, `vec`, `list`, `table`, `per_process` | the containers; `chain`, `node` carry them |
+//! | `wheel/` | timers: any process adds and deletes, two processes run what is due |
+//! | `proctable` | storage of the process table and `process_count` |
 //! | `recover` | what is done for a process that died |
 //!
 //! # Use
@@ -28,6 +30,7 @@ mod list;
 mod mutex;
 mod node;
 mod per_process;
+mod proctable;
 mod rank;
 mod recover;
 mod safe;
@@ -36,6 +39,7 @@ mod slot;
 mod string;
 mod table;
 mod vec;
+mod wheel;
 
 #[cfg(test)]
 mod tests;
@@ -46,8 +50,9 @@ pub use boxed::{ShmBox, shm_static};
 pub use list::{Cursor, Iter, IterMut, ShmList};
 pub use mutex::{RawShmMutex, ShmMutex, ShmMutexGuard, ranked};
 pub use per_process::PerProcess;
+pub use proctable::{MAX_DESC, ProcEntry, ProcState, ProcTable};
 pub use rank::LockRank;
-pub use recover::{HeldLock, held_locks, recover_process};
+pub use recover::{HeldLock, check_allocator, held_locks, recover_process};
 pub use safe::ShmSafe;
 pub use segment::{
     LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, root, test_segment,
@@ -59,3 +64,6 @@ pub use slot::{
 pub use string::ShmStr;
 pub use table::{BucketGuard, BucketRef, ShmTable};
 pub use vec::ShmVec;
+pub use wheel::{
+    Advance, Due, MAX_DELTA, ONE_SHOT, PERIODIC, TICKS_HZ, TimerError, TimerNode, Wheel,
+};

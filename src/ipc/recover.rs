@@ -46,21 +46,19 @@ pub fn held_locks(dead: u16) -> Option<Vec<HeldLock>> {
     // SAFETY: an area inside the segment, made of atomics.
     let offsets = unsafe { &*area }.held()?;
     let len = segment::len();
-    let held = offsets
-        .into_iter()
-        .filter(|&offset| offset != 0 && offset + 8 <= len && offset % 4 == 0);
-    let held = held.map(|offset| {
+    let mut held = Vec::new();
+    for offset in offsets {
+        if offset == 0 || offset + 8 > len || offset % 4 != 0 {
+            continue;
+        }
         // SAFETY: the owner noted the address of a lock in the segment, and the memory of a lock
         // that is held is not freed; its fields are plain numbers in any case.
-        HeldLock {
-            lock: unsafe { &*segment::at::<RawShmMutex>(offset) },
-            offset,
+        let lock = unsafe { &*segment::at::<RawShmMutex>(offset) };
+        if lock.owner() == Some(dead) {
+            held.push(HeldLock { lock, offset });
         }
-    });
-    Some(
-        held.filter(|held| held.lock.owner() == Some(dead))
-            .collect(),
-    )
+    }
+    Some(held)
 }
 
 /// Repairs the allocator after process `dead`, which was reaped, and empties its area. Afterwards
@@ -74,4 +72,9 @@ pub fn recover_process(dead: u16) {
     heap.recover(process_slot(), dead);
     // SAFETY: an area inside the segment, made of atomics; its owner is dead.
     unsafe { &*heap.area(dead) }.clear_held();
+}
+
+/// Verifies the whole allocator (for tests and the log); the text says what is wrong.
+pub fn check_allocator() -> Result<(), String> {
+    segment::heap().map_or(Ok(()), |heap| heap.check())
 }

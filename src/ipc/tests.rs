@@ -211,10 +211,7 @@ fn four_processes_hammer_one_table_and_nothing_is_lost() {
         bucket.lock().retain(|_| false);
     }
     assert_eq!(tag_stats()[usize::from(tag.index())].allocations, before);
-    segment::heap()
-        .expect("segment")
-        .check()
-        .expect("allocator");
+    check_allocator().expect("allocator");
 }
 
 #[test]
@@ -239,10 +236,7 @@ fn killed_workers_leave_a_table_and_an_allocator_that_can_be_repaired() {
         table.recover(dead, |entry| entry.seen.repair());
         recover_process(dead);
         table.check().expect("links after a kill");
-        segment::heap()
-            .expect("segment")
-            .check()
-            .expect("allocator after a kill");
+        check_allocator().expect("allocator after a kill");
     }
     // The survivors can go on working with it.
     hammer(table, tag, 3, 20_000).expect("memory");

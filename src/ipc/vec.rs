@@ -29,7 +29,10 @@ unsafe impl<T: ShmSafe> ShmSafe for ShmVec<T> {}
 
 impl<T: ShmSafe> ShmVec<T> {
     /// An empty array whose memory will count under `tag`.
-    pub const fn new_in(tag: ShmTag) -> ShmVec<T> {
+    pub const fn new_in(tag: ShmTag) -> ShmVec<T>
+    where
+        T: Unpin,
+    {
         const { assert!(align_of::<T>() <= 16 && size_of::<T>() > 0) };
         ShmVec {
             block: 0,
