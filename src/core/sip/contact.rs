@@ -4,7 +4,9 @@
 //! all bindings and hides what follows it, as in SER.
 
 use super::params::read_param;
-use super::scan::{ANGLE, COLON, COMMA, QUOTE, SEMI, WS, is, quoted_end, skip_ws, trimmed, until};
+use super::scan::{
+    ANGLE, COLON, COMMA, EQUAL, QUOTE, SEMI, WS, find2, is_ws, quoted_end, skip_ws, trimmed, until,
+};
 use super::{Params, ParseError};
 
 /// One contact address with the parameters that a registrar reads.
@@ -82,7 +84,7 @@ impl<'a> Contact<'a> {
         let mut at = contact.read_address(b, start)?;
         let first = at;
         while b.get(at) == Some(&b';') {
-            let param = read_param(b, at + 1, COMMA | ANGLE).ok_or(at)?;
+            let param = read_param::<NAME, VALUE>(b, at + 1).ok_or(at)?;
             if param.name.is_empty() {
                 return Err(at);
             }
@@ -101,7 +103,7 @@ impl<'a> Contact<'a> {
     fn read_address(&mut self, b: &'a [u8], start: usize) -> Result<usize, usize> {
         let mut at = start;
         loop {
-            at = until(b, at, ANGLE | QUOTE | COLON | COMMA | SEMI);
+            at = until::<{ ANGLE | QUOTE | COLON | COMMA | SEMI }>(b, at);
             match b.get(at) {
                 Some(b'"') => at = quoted_end(b, at).ok_or(at)?,
                 Some(b'<') => break,
@@ -110,9 +112,9 @@ impl<'a> Contact<'a> {
             }
         }
         self.name = trimmed(b, start, at);
-        let close = memchr::memchr2(b'>', b'<', &b[at + 1..]).ok_or(at)? + at + 1;
+        let close = find2(b, at + 1, b'>', b'<');
         self.uri = trimmed(b, at + 1, close);
-        if b[close] == b'<' || self.uri.is_empty() {
+        if b.get(close) != Some(&b'>') || self.uri.is_empty() {
             return Err(close);
         }
         Ok(skip_ws(b, close + 1))
@@ -121,8 +123,8 @@ impl<'a> Contact<'a> {
     /// A URI without brackets: the word around the scheme's colon. What stands before it is the name.
     fn read_bare(&mut self, b: &'a [u8], start: usize, colon: usize) -> Result<usize, usize> {
         let before = &b[start..colon];
-        let from = start + before.iter().rposition(|&c| is(c, WS)).map_or(0, |n| n + 1);
-        let to = until(b, colon, SEMI | COMMA | WS | ANGLE);
+        let from = start + before.iter().rposition(|&c| is_ws(c)).map_or(0, |n| n + 1);
+        let to = until::<{ SEMI | COMMA | WS | ANGLE }>(b, colon);
         if from == colon {
             return Err(colon);
         }
@@ -146,6 +148,11 @@ impl<'a> Contact<'a> {
         }
     }
 }
+
+/// What ends the name of a parameter.
+const NAME: u8 = EQUAL | SEMI | WS | COMMA | ANGLE;
+/// What ends the value of a parameter.
+const VALUE: u8 = SEMI | WS | COMMA | ANGLE;
 
 #[cfg(test)]
 mod tests {

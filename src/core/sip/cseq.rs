@@ -3,7 +3,7 @@
 //! Invariant: as in SER the number is a word that nobody has checked, and a fold between number and
 //! method is an error; `wsinv` of RFC 4475 is refused for it.
 
-use super::scan::{WS, is, skip_ws};
+use super::scan::{WS, skip_ws, until};
 use super::{Method, ParseError};
 
 /// A CSeq value.
@@ -20,16 +20,12 @@ impl<'a> CSeq<'a> {
     #[inline]
     pub fn parse(body: &'a [u8]) -> Result<CSeq<'a>, ParseError> {
         let start = skip_ws(body, 0);
-        let word = |i: usize| {
-            let tail = body.get(i..).unwrap_or_default();
-            i + tail.iter().take_while(|c| !is(**c, WS)).count()
-        };
-        let number_end = word(start);
+        let number_end = until::<WS>(body, start);
         let mut at = number_end;
         while matches!(body.get(at), Some(b' ' | b'\t')) {
             at += 1;
         }
-        let end = word(at);
+        let end = until::<WS>(body, at);
         let number = &body[start..number_end];
         let method = &body[at..end];
         if number.is_empty() || method.is_empty() || skip_ws(body, end) != body.len() {

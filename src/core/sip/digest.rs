@@ -65,7 +65,7 @@ impl<'a> Credentials<'a> {
     /// Parses the body of one of the four headers.
     pub fn parse(body: &'a [u8]) -> Result<Credentials<'a>, ParseError> {
         let start = skip_ws(body, 0);
-        let end = until(body, start, WS | COMMA);
+        let end = until::<{ WS | COMMA }>(body, start);
         let scheme = &body[start..end];
         if scheme.is_empty() {
             return Err(ParseError::Credentials(start));
@@ -90,7 +90,7 @@ impl<'a> Credentials<'a> {
                 at = skip_ws(b, at + 1);
                 continue;
             }
-            let name_end = until(b, at, EQUAL | WS | COMMA);
+            let name_end = until::<{ EQUAL | WS | COMMA }>(b, at);
             let equal = skip_ws(b, name_end);
             if b.get(equal) != Some(&b'=') {
                 return Err(ParseError::Credentials(at));
@@ -100,7 +100,7 @@ impl<'a> Credentials<'a> {
                 let to = quoted_end(b, from).ok_or(ParseError::Credentials(from))?;
                 (&b[from + 1..to - 1], to)
             } else {
-                let to = until(b, from, WS | COMMA);
+                let to = until::<{ WS | COMMA }>(b, from);
                 (&b[from..to], to)
             };
             self.keep(&b[at..name_end], value);

@@ -4,6 +4,7 @@
 //! token is accepted here, `receive_msg` sorts out what is not SIP.
 
 use super::error::BadFirstLine;
+use super::scan::{WS, until};
 use super::{Method, ParseError};
 
 /// The first line of a message.
@@ -103,7 +104,7 @@ fn reply(buf: &[u8], start: usize) -> Result<(FirstLine<'_>, usize), BadFirstLin
 /// Index of the first blank, TAB, CR or LF at or after `i`, or the length.
 #[inline(always)]
 fn word_end(b: &[u8], i: usize) -> usize {
-    super::scan::until(b, i, super::scan::WS)
+    until::<WS>(b, i)
 }
 
 #[inline(always)]

@@ -2,6 +2,11 @@
 //!
 //! Invariant: names are compared whole and without regard to case; what is not known is `Other`.
 
+use super::scan::{CASE, low_bytes};
+
+/// Multiplier of `hash`, found by trying.
+const MAGIC: u64 = 0xad45_f23d_3b1a_11df;
+
 /// The header types that the parser knows by name; the discriminants are SER's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(u8)]
@@ -59,21 +64,37 @@ impl HdrType {
     pub const COUNT: usize = 46;
 
     /// The type that a header name (long or compact, any case, no blanks around it) stands for.
-    ///
-    /// A perfect hash over length, first and last letter picks the one candidate to compare with.
     #[inline]
     pub fn of_name(name: &[u8]) -> HdrType {
-        if let [letter] = name {
-            return COMPACT[usize::from(letter | 0x20) & 31]
-                .filter(|_| letter.is_ascii_alphabetic())
-                .unwrap_or(HdrType::Other);
+        Self::of_start(name, name.len())
+    }
+
+    /// The type named by the first `len` bytes of `text`. Bytes behind them spare a copy, no more.
+    ///
+    /// A perfect hash over the length and the first eight letters picks the one candidate to compare
+    /// with.
+    #[inline(always)]
+    pub(super) fn of_start(text: &[u8], len: usize) -> HdrType {
+        if len < 2 {
+            return Self::of_letter(text.get(..len));
         }
-        let [first, .., last] = name else {
-            return HdrType::Other;
-        };
-        let slot = TABLE[hash(name.len(), *first, *last)];
-        match NAMES.get(usize::from(slot)) {
-            Some((long, kind)) if same_name(name, long.as_bytes()) => *kind,
+        let start = word_at(text, 0) & low_bytes(len.min(8));
+        let word = &WORDS[usize::from(TABLE[hash(start | CASE, len)])];
+        let same = start | word.case[0] == word.text[0] && word.len == len;
+        if same && (len <= 8 || word.matches_tail(text)) {
+            word.kind
+        } else {
+            HdrType::Other
+        }
+    }
+
+    /// The type that a name of one letter stands for.
+    #[cold]
+    fn of_letter(name: Option<&[u8]>) -> HdrType {
+        match name {
+            Some([letter]) if letter.is_ascii_alphabetic() => {
+                COMPACT[usize::from(letter & 31)].unwrap_or(HdrType::Other)
+            }
             _ => HdrType::Other,
         }
     }
@@ -98,19 +119,76 @@ impl HdrType {
 
 /// Slot of a name in `TABLE`; made so that no two names of `NAMES` share one (checked below).
 #[inline(always)]
-const fn hash(len: usize, first: u8, last: u8) -> usize {
-    ((first | 0x20) as usize + 29 * (last | 0x20) as usize + 13 * len) & 127
+const fn hash(start: u64, len: usize) -> usize {
+    (start.wrapping_add(len as u64).wrapping_mul(MAGIC) >> 56) as usize
 }
 
-/// Case-insensitive comparison with a known name; lengths may differ.
+/// The eight bytes of `text` that begin at `8 * n`, zeros where it ends.
 #[inline(always)]
-fn same_name(name: &[u8], known: &[u8]) -> bool {
-    name.len() == known.len()
-        && name
-            .iter()
-            .zip(known)
-            .all(|(a, b)| a.eq_ignore_ascii_case(b))
+fn word_at(text: &[u8], n: usize) -> u64 {
+    let tail = text.get(8 * n..).unwrap_or_default();
+    match tail.first_chunk() {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => tail.iter().rev().fold(0, |w, c| w << 8 | u64::from(*c)),
+    }
 }
+
+/// A known name in the form that it is compared in: small letters, in words of eight bytes.
+struct Word {
+    len: usize,
+    kind: HdrType,
+    text: [u64; 3],
+    /// 0x20 where `text` has a letter.
+    case: [u64; 3],
+    /// Ones where `text` has a byte.
+    mask: [u64; 3],
+}
+
+impl Word {
+    const fn new(name: &[u8], kind: HdrType) -> Word {
+        let (mut text, mut case, mut mask) = ([0; 3], [0; 3], [0; 3]);
+        let mut i = 0;
+        while i < name.len() {
+            let shift = 8 * (i % 8);
+            text[i / 8] |= (name[i].to_ascii_lowercase() as u64) << shift;
+            if name[i].is_ascii_alphabetic() {
+                case[i / 8] |= 0x20 << shift;
+            }
+            mask[i / 8] |= 0xff << shift;
+            i += 1;
+        }
+        let len = name.len();
+        Word {
+            len,
+            kind,
+            text,
+            case,
+            mask,
+        }
+    }
+
+    /// True when `text`, whose first eight bytes are known to match, goes on with the name.
+    #[inline(always)]
+    fn matches_tail(&self, text: &[u8]) -> bool {
+        self.matches_at(text, 1) && (self.len <= 16 || self.matches_at(text, 2))
+    }
+
+    #[inline(always)]
+    fn matches_at(&self, text: &[u8], n: usize) -> bool {
+        (word_at(text, n) & self.mask[n]) | self.case[n] == self.text[n]
+    }
+}
+
+/// The names of `NAMES`, and behind them one that nothing matches.
+static WORDS: [Word; NAMES.len() + 1] = {
+    let mut words = [const { Word::new(b"", HdrType::Other) }; NAMES.len() + 1];
+    let mut i = 0;
+    while i < NAMES.len() {
+        words[i] = Word::new(NAMES[i].0.as_bytes(), NAMES[i].1);
+        i += 1;
+    }
+    words
+};
 
 const NAMES: [(&str, HdrType); 44] = [
     ("Via", HdrType::Via),
@@ -159,14 +237,15 @@ const NAMES: [(&str, HdrType); 44] = [
     ("Geolocation", HdrType::Geolocation),
 ];
 
-/// Index into `NAMES` by `hash`; 255 where no name lives.
-static TABLE: [u8; 128] = {
-    let mut table = [255; 128];
+/// Index into `WORDS` by `hash`; where no name lives, that of the last.
+static TABLE: [u8; 256] = {
+    let free = NAMES.len() as u8;
+    let mut table = [free; 256];
     let mut i = 0;
     while i < NAMES.len() {
-        let name = NAMES[i].0.as_bytes();
-        let slot = hash(name.len(), name[0], name[name.len() - 1]);
-        assert!(table[slot] == 255, "two header names share a slot");
+        let word = Word::new(NAMES[i].0.as_bytes(), NAMES[i].1);
+        let slot = hash(word.text[0] | CASE, word.len);
+        assert!(table[slot] == free, "two header names share a slot");
         table[slot] = i as u8;
         i += 1;
     }

@@ -4,8 +4,9 @@
 //! left is read with CR as the line end; white space around the body does not belong to it.
 
 use super::ParseError;
+use super::block::{eq32, eq64};
 use super::header::{HdrType, Header};
-use memchr::memchr;
+use super::scan::find;
 
 /// What begins at an offset of the header part.
 pub(super) enum Line<'a> {
@@ -21,73 +22,118 @@ pub(super) enum Line<'a> {
 const SHORTEST: usize = 4;
 
 /// Reads the field, the empty line or the end that stands at `buf[at]`.
-#[inline]
+#[inline(always)]
 pub(super) fn read(buf: &[u8], at: usize) -> Result<Line<'_>, ParseError> {
     let left = buf.get(at..).unwrap_or_default();
-    match left {
-        [] => return Ok(Line::End),
-        [b'\r', b'\n', ..] => return Ok(Line::Empty { body: at + 2 }),
-        [b'\r' | b'\n', ..] => return Ok(Line::Empty { body: at + 1 }),
-        _ => {}
+    let Some(&first) = left.first() else {
+        return Ok(Line::End);
+    };
+    if matches!(first, b'\r' | b'\n') {
+        let crlf = left.starts_with(b"\r\n");
+        let body = at + 1 + usize::from(crlf);
+        return Ok(Line::Empty { body });
     }
     if left.len() < SHORTEST {
         return Err(ParseError::Header(at));
     }
-    let end = field_end(left).ok_or(ParseError::Header(at))?;
+    let (colon, end) = parts(left).ok_or(ParseError::Header(at))?;
     let raw = &left[..end];
-    let (name, body) = split(raw).ok_or(ParseError::Header(at))?;
+    let name = trim_name(raw.get(..colon).unwrap_or(raw));
+    let body = trim_body(raw.get(colon + 1..).unwrap_or_default());
     if body.is_empty() && end == left.len() {
         // SER: "HF empty".
         return Err(ParseError::Header(at));
     }
-    let kind = HdrType::of_name(name);
+    let kind = HdrType::of_start(left, name.len());
+    let end = at + end;
     let header = Header {
         kind,
         name,
         body,
         raw,
     };
-    let end = at + end;
     Ok(Line::Header { header, end })
 }
 
-/// Index behind the field that `b` begins with; `None`: the buffer cuts it.
-#[inline]
-fn field_end(b: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let Some(n) = memchr(b'\n', &b[from..]) else {
-            return field_end_cr(b, from);
-        };
-        from += n + 1;
-        if !matches!(b.get(from), Some(b' ' | b'\t')) {
-            return Some(from);
-        }
-    }
-}
-
-/// As `field_end`, where no LF is left: CR alone ends lines.
-#[cold]
-fn field_end_cr(b: &[u8], mut from: usize) -> Option<usize> {
-    loop {
-        from += memchr(b'\r', &b[from..])? + 1;
-        if !matches!(b.get(from), Some(b' ' | b'\t')) {
-            return Some(from);
-        }
-    }
-}
-
-/// Name and body of a field. A line without colon is its own name with an empty body; a line of
-/// nothing but a colon's left side being empty is none (`None`).
-#[inline]
-fn split(raw: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = raw.iter().position(|&c| c == b':');
-    let (mut name, mut body) = match colon {
-        Some(n) => (&raw[..n], &raw[n + 1..]),
-        None => (raw, &raw[raw.len()..]),
+/// Index of the colon and index behind the line end of the field that `left` begins with; without a
+/// colon both are the same. `None`: the buffer cuts it.
+#[inline(always)]
+fn parts(left: &[u8]) -> Option<(usize, usize)> {
+    let Some(start) = left.first_chunk() else {
+        return slow_parts(left);
     };
+    let colon = eq32(start, b':').trailing_zeros() as usize;
+    let lf = match eq64(start, b'\n').trailing_zeros() {
+        64 => find(left, 64, b'\n'),
+        n => n as usize,
+    };
+    match left.get(lf + 1) {
+        Some(next) if colon < 32 && colon < lf && !matches!(next, b' ' | b'\t') => {
+            Some((colon, lf + 1))
+        }
+        _ => slow_parts(left),
+    }
+}
+
+/// As `parts`, for folded fields, for those without a colon and near the end of the buffer.
+#[inline(never)]
+fn slow_parts(left: &[u8]) -> Option<(usize, usize)> {
+    let lf = find(left, 0, b'\n');
+    let end = match left.get(lf + 1) {
+        Some(b' ' | b'\t') => folded_end(left, lf + 1)?,
+        _ if lf < left.len() => lf + 1,
+        _ => cr_end(left, 0)?,
+    };
+    Some((find(&left[..end], 0, b':'), end))
+}
+
+/// End of a field that goes on at `b[from]`, which is a blank; `None`: the buffer cuts it.
+#[cold]
+fn folded_end(b: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let lf = find(b, from, b'\n');
+        if lf == b.len() {
+            return cr_end(b, from);
+        }
+        from = lf + 1;
+        if !matches!(b.get(from), Some(b' ' | b'\t')) {
+            return Some(from);
+        }
+    }
+}
+
+/// End of a field where no LF is left: CR alone ends lines.
+#[cold]
+fn cr_end(b: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let cr = find(b, from, b'\r');
+        if cr == b.len() {
+            return None;
+        }
+        from = cr + 1;
+        if !matches!(b.get(from), Some(b' ' | b'\t')) {
+            return Some(from);
+        }
+    }
+}
+
+/// A name without the white space behind it.
+#[inline(always)]
+fn trim_name(mut name: &[u8]) -> &[u8] {
     while let [head @ .., b' ' | b'\t' | b'\r' | b'\n'] = name {
         name = head;
+    }
+    name
+}
+
+/// A body without white space before it, white space and NUL behind it.
+#[inline(always)]
+fn trim_body(mut body: &[u8]) -> &[u8] {
+    if let [head @ .., b'\r', b'\n'] = body {
+        body = head;
+    }
+    if let [b' ', tail @ ..] = body {
+        body = tail;
     }
     while let [b' ' | b'\t' | b'\r' | b'\n', tail @ ..] = body {
         body = tail;
@@ -95,7 +141,7 @@ fn split(raw: &[u8]) -> Option<(&[u8], &[u8])> {
     while let [head @ .., b' ' | b'\t' | b'\r' | b'\n' | 0] = body {
         body = head;
     }
-    Some((name, body))
+    body
 }
 
 #[cfg(test)]

@@ -20,18 +20,38 @@ pub struct Message<'a> {
     arena: &'a Bump,
     first: FirstLine<'a>,
     headers: BumpVec<'a, Header<'a>>,
-    /// Index in `headers` plus one, by type; 0: not seen yet.
-    first_of: [u16; HdrType::COUNT],
+    /// A bit for each type that was met, and `VIA2` for a second Via value.
+    met: u64,
+    /// Index in `headers` of the first of each type that was met; `FAR` from there on.
+    first_of: [u8; HdrType::COUNT],
     /// Offset of the first byte that is not parsed.
     next: usize,
     state: State,
-    via1: Option<Via<'a>>,
-    via2: Option<Via<'a>>,
-    to: Option<NameAddr<'a>>,
-    from: Option<NameAddr<'a>>,
-    cseq: Option<CSeq<'a>>,
+    via1: Option<&'a Via<'a>>,
+    via2: Option<&'a Via<'a>>,
+    to: Option<&'a NameAddr<'a>>,
+    from: Option<&'a NameAddr<'a>>,
+    cseq: Option<&'a CSeq<'a>>,
     content_length: Option<u32>,
 }
+
+/// The bit of a header type in `met`: SER's header flags.
+#[inline(always)]
+fn bit(kind: HdrType) -> u64 {
+    1 << kind as u8
+}
+
+/// A second Via value was met; SER's flag for it.
+const VIA2: u64 = 1 << 2;
+
+/// What is decoded while scanning.
+const DECODED: u64 = 1 << HdrType::Via as u8
+    | 1 << HdrType::To as u8
+    | 1 << HdrType::CSeq as u8
+    | 1 << HdrType::ContentLength as u8;
+
+/// In `first_of`: at this index or behind it.
+const FAR: u8 = u8::MAX;
 
 /// How far the headers are parsed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +96,7 @@ impl<'a> Message<'a> {
             arena,
             first,
             headers: BumpVec::with_capacity_in(24, arena),
+            met: 0,
             first_of: [0; HdrType::COUNT],
             next,
             state: State::Open,
@@ -86,7 +107,7 @@ impl<'a> Message<'a> {
             cseq: None,
             content_length: None,
         };
-        while message.via1.is_none() && message.parse_next()? {}
+        message.advance(bit(HdrType::Via))?;
         Ok(message)
     }
 
@@ -138,20 +159,22 @@ impl<'a> Message<'a> {
     /// A malformed To, CSeq, Content-Length or Via met on the way is an error, as in SER.
     #[inline]
     pub fn header(&mut self, kind: HdrType) -> Result<Option<Header<'a>>, ParseError> {
-        loop {
-            if let Some(header) = self.seen(kind) {
-                return Ok(Some(header));
-            }
-            if !self.parse_next()? {
-                return Ok(None);
-            }
+        if self.met & bit(kind) == 0 {
+            self.advance(bit(kind))?;
         }
+        Ok(self.seen(kind))
     }
 
     /// The first header of `kind` among those parsed so far.
     #[inline]
     pub fn seen(&self, kind: HdrType) -> Option<Header<'a>> {
-        let index = usize::from(self.first_of[kind as usize]).checked_sub(1)?;
+        if self.met & bit(kind) == 0 {
+            return None;
+        }
+        let index = match self.first_of[kind as usize] {
+            FAR => self.headers.iter().position(|h| h.kind == kind)?,
+            index => usize::from(index),
+        };
         self.headers.get(index).copied()
     }
 
@@ -160,8 +183,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// The first malformed header; those before it stay usable.
     pub fn parse_all(&mut self) -> Result<(), ParseError> {
-        while self.parse_next()? {}
-        Ok(())
+        self.advance(0)
     }
 
     /// True when every header is parsed: the empty line or the end of the buffer is reached.
@@ -191,7 +213,7 @@ impl<'a> Message<'a> {
     /// First Via value (parsed by `parse`); `None` only where the message has no Via.
     #[inline]
     pub fn via1(&self) -> Option<&Via<'a>> {
-        self.via1.as_ref()
+        self.via1
     }
 
     /// Second Via value, in the first or in a later Via header.
@@ -199,8 +221,10 @@ impl<'a> Message<'a> {
     /// # Errors
     /// As `header`.
     pub fn via2(&mut self) -> Result<Option<Via<'a>>, ParseError> {
-        while self.via2.is_none() && self.parse_next()? {}
-        Ok(self.via2)
+        if self.met & VIA2 == 0 {
+            self.advance(VIA2)?;
+        }
+        Ok(self.via2.copied())
     }
 
     /// The Via values of the headers parsed so far, in order.
@@ -235,11 +259,11 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn from(&mut self) -> Result<NameAddr<'a>, ParseError> {
         if let Some(from) = self.from {
-            return Ok(from);
+            return Ok(*from);
         }
         let header = self.header(HdrType::From)?.ok_or(ParseError::Missing)?;
         let from = NameAddr::parse(header.body).map_err(|e| self.placed(e, header.body))?;
-        self.from = Some(from);
+        self.from = Some(self.arena.alloc(from));
         Ok(from)
     }
 
@@ -250,7 +274,7 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn to(&mut self) -> Result<NameAddr<'a>, ParseError> {
         self.header(HdrType::To)?;
-        self.to.ok_or(ParseError::Missing)
+        self.to.copied().ok_or(ParseError::Missing)
     }
 
     /// Call-ID body.
@@ -367,74 +391,70 @@ impl<'a> Message<'a> {
         error.shifted(self.offset_of(part))
     }
 
-    /// Parses one more header. False: there are no more.
-    fn parse_next(&mut self) -> Result<bool, ParseError> {
-        if self.state != State::Open {
-            return Ok(false);
-        }
-        match header_line::read(self.buf, self.next)? {
-            Line::Header { header, end } => {
-                self.decode(&header)?;
-                self.headers.push(header);
-                let first = &mut self.first_of[header.kind as usize];
-                if *first == 0 {
-                    // More than 65535 bytes of headers cannot hold 65535 of them.
-                    *first = u16::try_from(self.headers.len()).unwrap_or(u16::MAX);
+    /// Parses headers until one whose bit is in `want` was met, or to the end.
+    fn advance(&mut self, want: u64) -> Result<(), ParseError> {
+        while self.state == State::Open {
+            match header_line::read(self.buf, self.next)? {
+                Line::Header { header, end } => {
+                    let kind = bit(header.kind);
+                    if kind & DECODED != 0 {
+                        self.decode(header.kind, header.body)?;
+                    }
+                    if self.met & kind == 0 {
+                        let index = self.headers.len().min(usize::from(FAR));
+                        self.first_of[header.kind as usize] = index as u8;
+                        self.met |= kind;
+                    }
+                    self.headers.push(header);
+                    self.next = end;
+                    if self.met & want != 0 {
+                        return Ok(());
+                    }
                 }
-                self.next = end;
-                Ok(true)
-            }
-            Line::Empty { body } => {
-                (self.state, self.next) = (State::Body, body);
-                Ok(false)
-            }
-            Line::End => {
-                self.state = State::NoBody;
-                Ok(false)
+                Line::Empty { body } => (self.state, self.next) = (State::Body, body),
+                Line::End => self.state = State::NoBody,
             }
         }
+        Ok(())
     }
 
     /// Decodes what is decoded while scanning; the first of a type is kept.
-    #[inline]
-    fn decode(&mut self, header: &Header<'a>) -> Result<(), ParseError> {
-        let body = header.body;
-        match header.kind {
-            HdrType::Via => self.decode_via(body),
-            HdrType::To => {
-                let to = NameAddr::parse(body).map_err(|e| self.placed(e, body))?;
-                self.to.get_or_insert(to);
-                Ok(())
-            }
-            HdrType::CSeq => {
-                let cseq = CSeq::parse(body).map_err(|e| self.placed(e, body))?;
-                self.cseq.get_or_insert(cseq);
-                Ok(())
-            }
-            HdrType::ContentLength => {
-                let n = value::content_length(body).map_err(|e| self.placed(e, body))?;
+    #[inline(never)]
+    fn decode(&mut self, kind: HdrType, body: &'a [u8]) -> Result<(), ParseError> {
+        let decoded = match kind {
+            HdrType::Via => return self.decode_via(body),
+            HdrType::To => NameAddr::parse(body).map(|to| {
+                self.to.get_or_insert_with(|| self.arena.alloc(to));
+            }),
+            HdrType::CSeq => CSeq::parse(body).map(|cseq| {
+                self.cseq.get_or_insert_with(|| self.arena.alloc(cseq));
+            }),
+            HdrType::ContentLength => value::content_length(body).map(|n| {
                 self.content_length.get_or_insert(n);
-                Ok(())
-            }
+            }),
             _ => Ok(()),
-        }
+        };
+        decoded.map_err(|e| self.placed(e, body))
     }
 
     /// Parses every value of a Via body and keeps the first two of the message.
     #[inline]
     fn decode_via(&mut self, body: &'a [u8]) -> Result<(), ParseError> {
         let mut rest = Some(body);
-        let (mut via1, mut via2) = (self.via1, self.via2);
+        let mut found = (self.via1, self.via2);
         while let Some(part) = rest {
-            let (via, more) = Via::parse(part).map_err(|e| self.placed(e, part))?;
-            if via1.is_none() {
-                via1 = Some(via);
-            } else if via2.is_none() {
-                via2 = Some(via);
+            let mut via = Via::default();
+            rest = via.read(part).map_err(|e| self.placed(e, part))?;
+            if found.0.is_none() {
+                found.0 = Some(self.arena.alloc(via));
+            } else if found.1.is_none() {
+                found.1 = Some(self.arena.alloc(via));
             }
-            rest = more;
         }
-        (self.via1, self.via2) = (via1, via2);
+        (self.via1, self.via2) = found;
+        if self.via2.is_some() {
+            self.met |= VIA2;
+        }
         Ok(())
     }
 }

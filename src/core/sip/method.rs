@@ -2,6 +2,8 @@
 //!
 //! Names are compared without regard to case, as SER does.
 
+use super::scan::{lower8, word8};
+
 /// A request method; the discriminants are SER's bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(u16)]
@@ -22,21 +24,23 @@ impl Method {
     /// The method named by `token`, compared without regard to case, as SER does.
     #[inline]
     pub fn parse(token: &[u8]) -> Method {
-        let (name, method): (&[u8], Method) = match (token.len(), token.first().map(|c| c | 0x20)) {
-            (6, Some(b'i')) => (b"invite", Method::Invite),
-            (6, Some(b'c')) => (b"cancel", Method::Cancel),
-            (3, Some(b'a')) => (b"ack", Method::Ack),
-            (3, Some(b'b')) => (b"bye", Method::Bye),
-            (4, Some(b'i')) => (b"info", Method::Info),
-            (8, Some(b'r')) => (b"register", Method::Register),
-            (9, Some(b's')) => (b"subscribe", Method::Subscribe),
-            (6, Some(b'n')) => (b"notify", Method::Notify),
-            _ => return Method::Other,
-        };
-        if token.eq_ignore_ascii_case(name) {
-            method
-        } else {
-            Method::Other
+        const INVITE: u64 = word8(b"invite");
+        const CANCEL: u64 = word8(b"cancel");
+        const ACK: u64 = word8(b"ack");
+        const BYE: u64 = word8(b"bye");
+        const INFO: u64 = word8(b"info");
+        const REGISTER: u64 = word8(b"register");
+        const NOTIFY: u64 = word8(b"notify");
+        match lower8(token, 0, token.len()) {
+            INVITE => Method::Invite,
+            CANCEL => Method::Cancel,
+            ACK => Method::Ack,
+            BYE => Method::Bye,
+            INFO => Method::Info,
+            REGISTER => Method::Register,
+            NOTIFY => Method::Notify,
+            _ if token.eq_ignore_ascii_case(b"subscribe") => Method::Subscribe,
+            _ => Method::Other,
         }
     }
 

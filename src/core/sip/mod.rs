@@ -10,8 +10,9 @@
 //! | `message` | the whole, lazily, with the first header of each type at hand |
 //! | `via`, `cseq`, `name_addr`, `contact`, `digest`, `value` | header bodies |
 //! | `uri`, `escape` | URIs and what users write into them |
-//! | `params`, `scan` | what these share |
+//! | `params`, `scan`, `block` | what these share |
 
+mod block;
 mod contact;
 mod cseq;
 mod digest;

@@ -5,7 +5,10 @@
 //! before `<`.
 
 use super::params::read_param;
-use super::scan::{ANGLE, COMMA, QUOTE, SEMI, WS, is, quoted_end, skip_ws, trimmed, until};
+use super::scan::{
+    ANGLE, COMMA, EQUAL, QUOTE, SEMI, WS, find, is, lower8, quoted_end, skip_ws, trimmed, until,
+    word8,
+};
 use super::{Params, ParseError};
 
 /// `display-name <uri>;params`
@@ -27,8 +30,10 @@ pub struct NameAddr<'a> {
 
 impl<'a> NameAddr<'a> {
     /// Parses the one value that `body` is (To, From, Refer-To, Remote-Party-ID, …).
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<NameAddr<'a>, ParseError> {
-        let (value, end) = Self::parse_at(body, 0, 0)?;
+        let mut value = NameAddr::default();
+        let end = value.read::<ADDRESS, NAME, VALUE>(body, 0)?;
         if end == body.len() {
             Ok(value)
         } else {
@@ -36,45 +41,45 @@ impl<'a> NameAddr<'a> {
         }
     }
 
-    /// Parses the value that begins at `b[i]`; `stop` is `COMMA` where a list is allowed. Returns it
-    /// and the index of what ended it.
-    pub(super) fn parse_at(
+    /// Reads the value that begins at `b[i]` into a fresh `self`; returns the index of what ended it.
+    /// The classes are what ends the parts: with `COMMA` in lists.
+    #[inline(always)]
+    fn read<const ADDRESS: u8, const NAME: u8, const VALUE: u8>(
+        &mut self,
         b: &'a [u8],
         i: usize,
-        stop: u8,
-    ) -> Result<(NameAddr<'a>, usize), ParseError> {
+    ) -> Result<usize, ParseError> {
         let start = skip_ws(b, i);
-        let mut value = NameAddr::default();
-        let mut at = value.read_address(b, start, stop)?;
+        let mut at = self.read_address::<ADDRESS>(b, start)?;
         if b.get(at) == Some(&b';') {
-            at = value.read_params(b, at, stop)?;
+            at = self.read_params::<NAME, VALUE>(b, at)?;
         }
-        value.raw = trimmed(b, start, at);
-        match b.get(at) {
-            None => Ok((value, at)),
-            Some(c) if is(*c, stop) => Ok((value, at)),
-            Some(_) => Err(ParseError::To(at)),
-        }
+        self.raw = trimmed(b, start, at);
+        Ok(at)
     }
 
     /// Reads display name and URI; returns the index of the next non-blank.
-    #[inline]
-    fn read_address(&mut self, b: &'a [u8], start: usize, stop: u8) -> Result<usize, ParseError> {
+    #[inline(always)]
+    fn read_address<const ADDRESS: u8>(
+        &mut self,
+        b: &'a [u8],
+        start: usize,
+    ) -> Result<usize, ParseError> {
         let mut at = start;
         loop {
-            at = until(b, at, ANGLE | SEMI | QUOTE | stop);
             match b.get(at) {
-                Some(b'"') => at = quoted_end(b, at).ok_or(ParseError::To(at))?,
                 Some(b'<') => break,
+                Some(b'"') => at = quoted_end(b, at).ok_or(ParseError::To(at))?,
                 Some(b'>') => return Err(ParseError::To(at)),
+                Some(c) if !is(*c, ADDRESS) => at = until::<ADDRESS>(b, at + 1),
                 _ => return self.read_bare(b, start, at),
             }
         }
         self.display = trimmed(b, start, at);
-        let close = memchr::memchr(b'>', &b[at..]).ok_or(ParseError::To(at))? + at;
+        let close = find(b, at, b'>');
         self.uri = trimmed(b, at + 1, close);
         self.bracketed = true;
-        if self.uri.is_empty() {
+        if self.uri.is_empty() || close == b.len() {
             return Err(ParseError::To(at));
         }
         Ok(skip_ws(b, close + 1))
@@ -83,7 +88,7 @@ impl<'a> NameAddr<'a> {
     /// An addr-spec without brackets that ends at `end`: one word.
     fn read_bare(&mut self, b: &'a [u8], start: usize, end: usize) -> Result<usize, ParseError> {
         self.uri = trimmed(b, start, end);
-        let gap = until(self.uri, 0, WS | QUOTE);
+        let gap = until::<{ WS | QUOTE }>(self.uri, 0);
         if self.uri.is_empty() || gap < self.uri.len() {
             return Err(ParseError::To(start + gap));
         }
@@ -91,12 +96,17 @@ impl<'a> NameAddr<'a> {
     }
 
     /// Reads the parameters, the first `;` being at `first`; returns the index of what follows.
-    #[inline]
-    fn read_params(&mut self, b: &'a [u8], first: usize, stop: u8) -> Result<usize, ParseError> {
+    #[inline(always)]
+    fn read_params<const NAME: u8, const VALUE: u8>(
+        &mut self,
+        b: &'a [u8],
+        first: usize,
+    ) -> Result<usize, ParseError> {
+        const TAG: u64 = word8(b"tag");
         let mut at = first;
         while b.get(at) == Some(&b';') {
-            let param = read_param(b, at + 1, stop | ANGLE).ok_or(ParseError::To(at))?;
-            if param.name.len() == 3 && param.name.eq_ignore_ascii_case(b"tag") {
+            let param = read_param::<NAME, VALUE>(b, at + 1).ok_or(ParseError::To(at))?;
+            if lower8(b, param.start, param.start + param.name.len()) == TAG {
                 self.tag = Some(param.value.unwrap_or_default());
             }
             at = param.end;
@@ -105,6 +115,13 @@ impl<'a> NameAddr<'a> {
         Ok(at)
     }
 }
+
+/// What ends a display name or a bare URI.
+const ADDRESS: u8 = ANGLE | SEMI | QUOTE;
+/// What ends the name of a parameter.
+const NAME: u8 = EQUAL | SEMI | WS | ANGLE;
+/// What ends the value of a parameter.
+const VALUE: u8 = SEMI | WS | ANGLE;
 
 /// The values of a Route or Record-Route body: name-addr in `<>`, separated by commas.
 #[derive(Clone, Debug)]
@@ -131,12 +148,16 @@ impl<'a> Iterator for RouteList<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let at = self.at.take()?;
-        Some(match NameAddr::parse_at(self.body, at, COMMA) {
-            Ok((value, end)) if value.bracketed => {
-                self.at = (end < self.body.len()).then_some(end + 1);
+        let mut value = NameAddr::default();
+        let read =
+            value.read::<{ ADDRESS | COMMA }, { NAME | COMMA }, { VALUE | COMMA }>(self.body, at);
+        Some(match read.map(|end| (end, self.body.get(end))) {
+            Ok((_, None)) if value.bracketed => Ok(value),
+            Ok((end, Some(b','))) if value.bracketed => {
+                self.at = Some(end + 1);
                 Ok(value)
             }
-            Ok(_) => Err(ParseError::Route(at)),
+            Ok((end, _)) => Err(ParseError::Route(end)),
             Err(e) => Err(ParseError::Route(e.offset().unwrap_or(at))),
         })
     }

@@ -3,7 +3,9 @@
 //! Invariant: a value in quotes is handed out without them and whole; a backslash in it takes the
 //! next byte with it (SER lost the last byte and refused backslashes).
 
-use super::scan::{COMMA, EQUAL, QUOTE, SEMI, WS, is, quoted_end, skip_ws, trimmed, until};
+use super::scan::{
+    ANGLE, COMMA, EQUAL, QUOTE, SEMI, WS, find, quoted_end, skip_ws, trimmed, until,
+};
 
 /// A `;`-separated parameter list, kept as text and walked on demand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,9 +44,9 @@ impl<'a> Iterator for ParamIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.at < self.text.len() {
-            let param = read_param(self.text, self.at, 0);
+            let param = read_param::<{ EQUAL | SEMI | WS }, { SEMI | WS }>(self.text, self.at);
             // Whatever follows the value up to the next `;` belongs to no parameter.
-            self.at = param.map_or(self.text.len(), |p| until(self.text, p.end, SEMI)) + 1;
+            self.at = param.map_or(self.text.len(), |p| find(self.text, p.end, b';')) + 1;
             match param {
                 Some(p) if !p.name.is_empty() => return Some((p.name, p.value)),
                 _ => {}
@@ -69,44 +71,38 @@ pub(super) struct Param<'a> {
     pub end: usize,
 }
 
-/// Reads one parameter that begins at `b[i]` (behind its `;`). `stop` adds classes that end a name
-/// or value (`COMMA` in lists). `None`: a quoted value is not closed.
-#[inline]
-pub(super) fn read_param(b: &[u8], i: usize, stop: u8) -> Option<Param<'_>> {
+/// Reads one parameter that begins at `b[i]` (behind its `;`). `NAME` and `VALUE` are the classes
+/// that end its parts: `=`, `;` and white space for a name, and for a value all but `=`; `,` as well
+/// in lists. `None`: a quoted value is not closed.
+#[inline(always)]
+pub(super) fn read_param<const NAME: u8, const VALUE: u8>(b: &[u8], i: usize) -> Option<Param<'_>> {
     let start = skip_ws(b, i);
-    let name_end = until(b, start, EQUAL | SEMI | WS | stop);
+    let name_end = until::<NAME>(b, start);
     let name = &b[start..name_end];
     let after = skip_ws(b, name_end);
+    let mut param = Param {
+        name,
+        value: None,
+        start,
+        value_end: name_end,
+        end: after,
+    };
     if b.get(after) != Some(&b'=') {
-        return Some(Param {
-            name,
-            value: None,
-            start,
-            value_end: name_end,
-            end: after,
-        });
+        return Some(param);
     }
     let from = skip_ws(b, after + 1);
     if b.get(from) == Some(&b'"') {
-        let to = quoted_end(b, from)?;
-        return Some(Param {
-            name,
-            value: Some(&b[from + 1..to - 1]),
-            start,
-            value_end: to,
-            end: skip_ws(b, to),
-        });
+        param.value_end = quoted_end(b, from)?;
+        param.value = Some(&b[from + 1..param.value_end - 1]);
+        param.end = skip_ws(b, param.value_end);
+        return Some(param);
     }
-    let to = until(b, from, SEMI | WS | stop);
+    let to = until::<VALUE>(b, from);
+    param.value = Some(&b[from..to]);
     // `name=` alone keeps its place right behind the `=`.
-    let value_end = if to == from { after + 1 } else { to };
-    Some(Param {
-        name,
-        value: Some(&b[from..to]),
-        start,
-        value_end,
-        end: skip_ws(b, to),
-    })
+    param.value_end = if to == from { after + 1 } else { to };
+    param.end = skip_ws(b, to);
+    Some(param)
 }
 
 /// Splits a comma-separated list at the commas that stand outside quotes and angle brackets.
@@ -139,18 +135,16 @@ impl<'a> Iterator for CommaList<'a> {
 /// Index of the first comma outside quotes and angle brackets, or the length.
 pub(super) fn element_end(b: &[u8]) -> usize {
     let mut i = 0;
-    while i < b.len() {
-        if is(b[i], QUOTE) {
-            i = quoted_end(b, i).unwrap_or(b.len());
-        } else if b[i] == b'<' {
-            i = memchr::memchr(b'>', &b[i..]).map_or(b.len(), |n| i + n + 1);
-        } else if is(b[i], COMMA) {
-            return i;
-        } else {
-            i += 1;
+    loop {
+        i = until::<{ QUOTE | ANGLE | COMMA }>(b, i);
+        match b.get(i) {
+            Some(b'"') => i = quoted_end(b, i).unwrap_or(b.len()),
+            Some(b'<') => i = find(b, i, b'>'),
+            Some(b'>') => i += 1,
+            Some(_) => return i,
+            None => return b.len(),
         }
     }
-    b.len()
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! Byte classes and the scanning loops of the parsers (RFC 3261 §25.1).
 //!
 //! Invariant: every function takes and returns indices within its slice; white space includes CR and
-//! LF, because a folded header body keeps its line ends.
+//! LF, because a folded header body keeps its line ends. Where white space ends a word every other
+//! control character does too, so that none gets into a host, a URI or a token.
 
-/// Blank, TAB, CR, LF.
+use super::block::{self, Block, Hits};
+
+/// Blank, TAB, CR, LF and, as the end of a word, any other byte below them.
 pub(super) const WS: u8 = 1;
 /// `;`
 pub(super) const SEMI: u8 = 2;
@@ -22,10 +25,11 @@ pub(super) const ANGLE: u8 = 128;
 
 static CLASS: [u8; 256] = {
     let mut t = [0; 256];
-    t[b' ' as usize] = WS;
-    t[b'\t' as usize] = WS;
-    t[b'\r' as usize] = WS;
-    t[b'\n' as usize] = WS;
+    let mut c = 0;
+    while c <= b' ' as usize {
+        t[c] = WS;
+        c += 1;
+    }
     t[b';' as usize] = SEMI;
     t[b',' as usize] = COMMA;
     t[b':' as usize] = COLON;
@@ -43,21 +47,98 @@ pub(super) fn is(c: u8, mask: u8) -> bool {
     CLASS[c as usize] & mask != 0
 }
 
-/// Index of the first byte at or after `i` that is of a class in `mask`, or the length.
+/// Blank, TAB, CR or LF.
 #[inline(always)]
-pub(super) fn until(b: &[u8], i: usize, mask: u8) -> usize {
+pub(super) fn is_ws(c: u8) -> bool {
+    matches!(c, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Bytes of `block` that are of a class in `MASK`.
+#[inline(always)]
+fn hits<const MASK: u8>(block: Block) -> Hits {
+    let mut found = Hits::none();
+    if MASK & WS != 0 {
+        found = found.or(block.up_to(b' '));
+    }
+    for (class, c) in [
+        (SEMI, b';'),
+        (COMMA, b','),
+        (COLON, b':'),
+        (EQUAL, b'='),
+        (PAREN, b'('),
+        (QUOTE, b'"'),
+        (ANGLE, b'<'),
+        (ANGLE, b'>'),
+    ] {
+        if MASK & class != 0 {
+            found = found.or(block.eq(c));
+        }
+    }
+    found
+}
+
+/// Index of the first byte at or after `i` that `block_hits` or `byte_hits` (which must agree) find,
+/// or the length.
+#[inline(always)]
+fn search(
+    b: &[u8],
+    i: usize,
+    block_hits: impl Fn(Block) -> Hits,
+    byte_hits: impl Fn(u8) -> bool,
+) -> usize {
     let Some(tail) = b.get(i..) else {
         return b.len();
     };
-    tail.iter()
-        .position(|&c| is(c, mask))
-        .map_or(b.len(), |n| i + n)
+    let (chunks, rest) = tail.as_chunks();
+    for (n, chunk) in chunks.iter().enumerate() {
+        let mask = block_hits(Block::load(chunk)).mask();
+        if mask != 0 {
+            return i + n * block::LEN + mask.trailing_zeros() as usize;
+        }
+    }
+    if rest.is_empty() {
+        return b.len();
+    }
+    if let Some(last) = b.last_chunk() {
+        // The last sixteen bytes once more, without those that were searched already.
+        let mask = block_hits(Block::load(last)).mask() >> (block::LEN - rest.len());
+        return if mask == 0 {
+            b.len()
+        } else {
+            b.len() - rest.len() + mask.trailing_zeros() as usize
+        };
+    }
+    let plain = rest.iter().position(|&c| byte_hits(c));
+    plain.map_or(b.len(), |n| i + n)
+}
+
+/// Index of the first byte at or after `i` that is of a class in `MASK`, or the length.
+#[inline(always)]
+pub(super) fn until<const MASK: u8>(b: &[u8], i: usize) -> usize {
+    search(b, i, hits::<MASK>, |c| is(c, MASK))
+}
+
+/// Index of the first `c` at or after `i`, or the length.
+#[inline(always)]
+pub(super) fn find(b: &[u8], i: usize, c: u8) -> usize {
+    search(b, i, |block| block.eq(c), |byte| byte == c)
+}
+
+/// Index of the first `c` or `d` at or after `i`, or the length.
+#[inline(always)]
+pub(super) fn find2(b: &[u8], i: usize, c: u8, d: u8) -> usize {
+    search(
+        b,
+        i,
+        |block| block.eq(c).or(block.eq(d)),
+        |byte| byte == c || byte == d,
+    )
 }
 
 /// Index of the first byte at or after `i` that is no white space, or the length.
 #[inline(always)]
 pub(super) fn skip_ws(b: &[u8], mut i: usize) -> usize {
-    while i < b.len() && is(b[i], WS) {
+    while i < b.len() && is_ws(b[i]) {
         i += 1;
     }
     i
@@ -66,10 +147,10 @@ pub(super) fn skip_ws(b: &[u8], mut i: usize) -> usize {
 /// `b[from..to]` without white space at both ends.
 #[inline(always)]
 pub(super) fn trimmed(b: &[u8], mut from: usize, mut to: usize) -> &[u8] {
-    while from < to && is(b[from], WS) {
+    while from < to && is_ws(b[from]) {
         from += 1;
     }
-    while from < to && is(b[to - 1], WS) {
+    while from < to && is_ws(b[to - 1]) {
         to -= 1;
     }
     &b[from..to]
@@ -83,16 +164,16 @@ pub(super) fn trim(b: &[u8]) -> &[u8] {
 
 /// Index behind the closing quote of the quoted string that opens at `b[i]`; a backslash takes the
 /// next byte with it. `None`: it is not closed.
+#[inline]
 pub(super) fn quoted_end(b: &[u8], i: usize) -> Option<usize> {
     let mut i = i + 1;
-    while i < b.len() {
-        match b[i] {
-            b'\\' => i += 2,
+    loop {
+        i = find2(b, i, b'"', b'\\');
+        match b.get(i)? {
             b'"' => return Some(i + 1),
-            _ => i += 1,
+            _ => i += 2,
         }
     }
-    None
 }
 
 /// Value of a text of 1 to 5 digits not above 65535.
@@ -109,4 +190,90 @@ pub(super) fn port(b: &[u8]) -> Option<u16> {
         n = n * 10 + u32::from(c - b'0');
     }
     u16::try_from(n).ok()
+}
+
+/// The bytes of a word of at most eight, letters made small, as one number; 0 for a longer one. For
+/// words without control characters, which the scanners see to.
+#[inline(always)]
+pub(super) fn lower8(b: &[u8], from: usize, to: usize) -> u64 {
+    let len = to - from;
+    if len > 8 {
+        return 0;
+    }
+    let n = match b.get(from..).and_then(<[u8]>::first_chunk) {
+        Some(chunk) => u64::from_le_bytes(*chunk),
+        None => {
+            let bytes = b[from..to].iter().rev();
+            bytes.fold(0, |n, c| n << 8 | u64::from(*c))
+        }
+    };
+    (n | CASE) & low_bytes(len)
+}
+
+/// As [`lower8`], for names known at compile time.
+pub(super) const fn word8(name: &[u8]) -> u64 {
+    assert!(name.len() <= 8);
+    let mut n = 0;
+    let mut i = 0;
+    while i < name.len() {
+        n |= ((name[i] | 0x20) as u64) << (8 * i);
+        i += 1;
+    }
+    n
+}
+
+/// The bit that tells small letters from capitals, in each byte.
+pub(super) const CASE: u64 = 0x2020_2020_2020_2020;
+
+/// Ones in the `n` lowest bytes, `n` from 0 to 8.
+#[inline(always)]
+pub(super) const fn low_bytes(n: usize) -> u64 {
+    if n == 0 {
+        return 0;
+    }
+    u64::MAX >> (64 - 8 * n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn searches_agree_with_a_plain_loop_at_every_length_and_start() {
+        let text = b"abcdefgh;ijklm nopqrs\x01tuvw;xyz<ABCDEF>\"ghi\xff\x80 jk=l";
+        for len in 0..=text.len() {
+            let b = &text[..len];
+            for i in 0..=len + 1 {
+                let plain = |m: u8| (i..len).find(|&k| is(b[k], m)).unwrap_or(len);
+                assert_eq!(until::<{ WS | SEMI }>(b, i), plain(WS | SEMI), "{len} {i}");
+                assert_eq!(
+                    until::<{ ANGLE | EQUAL }>(b, i),
+                    plain(ANGLE | EQUAL),
+                    "{len} {i}"
+                );
+                let semi = (i..len).find(|&k| b[k] == b';').unwrap_or(len);
+                assert_eq!(find(b, i, b';'), semi, "{len} {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_compared_as_numbers_in_any_case() {
+        let b = b"  BrAnCh=x";
+        assert_eq!(lower8(b, 2, 8), word8(b"branch"));
+        assert_eq!(lower8(b"rport", 0, 5), word8(b"rport"));
+        assert_ne!(lower8(b"rporta", 0, 6), word8(b"rport"));
+        assert_eq!(lower8(b"received=", 0, 8), word8(b"received"));
+        assert_eq!(lower8(b"receivedx", 0, 9), 0);
+        assert_eq!(lower8(b"x", 0, 0), 0);
+    }
+
+    #[test]
+    fn quoted_strings_end_at_the_first_bare_quote() {
+        assert_eq!(quoted_end(b"\"a\\\"b\" c", 0), Some(6));
+        assert_eq!(quoted_end(b"\"a\\\\\"", 0), Some(5));
+        for open in [&b"\"a"[..], b"\"", b"\"\\", b"\"a\\\""] {
+            assert_eq!(quoted_end(open, 0), None);
+        }
+    }
 }

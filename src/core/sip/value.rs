@@ -4,7 +4,7 @@
 //! Invariant: a number that does not fit is no number; nothing wraps.
 
 use super::error::BadQ;
-use super::scan::{SEMI, trim, until};
+use super::scan::{find, trim};
 use super::{Params, ParseError};
 
 /// The decimal number that `b` is from its first to its last byte.
@@ -95,7 +95,7 @@ pub struct Event<'a> {
 impl<'a> Event<'a> {
     /// Parses an Event body.
     pub fn parse(body: &'a [u8]) -> Result<Event<'a>, ParseError> {
-        let end = until(body, 0, SEMI);
+        let end = find(body, 0, b';');
         let package = trim(&body[..end]);
         if package.is_empty() {
             return Err(ParseError::Value(0));

@@ -4,13 +4,16 @@
 //! that was parsed. Transports that SER refused are kept as [`ViaProto::Other`].
 
 use super::params::read_param;
-use super::scan::{COLON, COMMA, PAREN, SEMI, WS, is, port, skip_ws, trimmed, until};
+use super::scan::{
+    COLON, COMMA, EQUAL, PAREN, SEMI, WS, find, is_ws, lower8, port, skip_ws, trimmed, until, word8,
+};
 use super::{Params, ParseError};
 
 /// Transport named in a Via.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[allow(missing_docs)]
 pub enum ViaProto {
+    #[default]
     Udp,
     Tcp,
     Tls,
@@ -24,22 +27,26 @@ impl ViaProto {
     /// The transport that a token names, in any case.
     #[inline]
     pub fn of_token(token: &[u8]) -> ViaProto {
-        let known: [(&[u8], ViaProto); 6] = [
-            (b"udp", ViaProto::Udp),
-            (b"tcp", ViaProto::Tcp),
-            (b"tls", ViaProto::Tls),
-            (b"sctp", ViaProto::Sctp),
-            (b"ws", ViaProto::Ws),
-            (b"wss", ViaProto::Wss),
-        ];
-        let mut all = known.iter();
-        all.find(|(name, _)| token.eq_ignore_ascii_case(name))
-            .map_or(ViaProto::Other, |(_, proto)| *proto)
+        const UDP: u64 = word8(b"udp");
+        const TCP: u64 = word8(b"tcp");
+        const TLS: u64 = word8(b"tls");
+        const SCTP: u64 = word8(b"sctp");
+        const WS: u64 = word8(b"ws");
+        const WSS: u64 = word8(b"wss");
+        match lower8(token, 0, token.len()) {
+            UDP => ViaProto::Udp,
+            TCP => ViaProto::Tcp,
+            TLS => ViaProto::Tls,
+            SCTP => ViaProto::Sctp,
+            WS => ViaProto::Ws,
+            WSS => ViaProto::Wss,
+            _ => ViaProto::Other,
+        }
     }
 }
 
 /// One Via value.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs)]
 pub struct Via<'a> {
     /// The whole value, from `SIP` to before the comma or line end.
@@ -75,64 +82,62 @@ pub struct Via<'a> {
 impl<'a> Via<'a> {
     /// Parses the first value of a Via header body; the second part is what follows its comma.
     pub fn parse(body: &'a [u8]) -> Result<(Via<'a>, Option<&'a [u8]>), ParseError> {
-        let b = body;
+        let mut via = Via::default();
+        let rest = via.read(body)?;
+        Ok((via, rest))
+    }
+
+    /// As `parse`, into a fresh value.
+    #[inline]
+    pub(super) fn read(&mut self, b: &'a [u8]) -> Result<Option<&'a [u8]>, ParseError> {
         let start = skip_ws(b, 0);
         let at = protocol(b, start).ok_or(ParseError::Via(start))?;
-        let transport_end = until(b, at, WS | SEMI | COMMA | COLON | PAREN);
-        let transport = &b[at..transport_end];
-        let host_at = skip_ws(b, transport_end);
-        if transport.is_empty() || host_at == transport_end {
-            return Err(ParseError::Via(transport_end));
-        }
+        let host_at = self.read_transport(b, at)?;
         let host_end = host_end(b, host_at).ok_or(ParseError::Via(host_at))?;
-        let mut via = Via {
-            raw: b,
-            transport,
-            proto: ViaProto::of_token(transport),
-            host: &b[host_at..host_end],
-            port: b"",
-            port_no: 0,
-            hostport: &b[host_at..host_end],
-            params: Params(b""),
-            branch: None,
-            received: None,
-            rport: None,
-            i: None,
-            maddr: None,
-            ttl: None,
-            alias: false,
-            hidden: false,
-            comment: b"",
-            received_raw: None,
-            rport_raw: None,
-            more: false,
-        };
+        self.host = &b[host_at..host_end];
+        self.hostport = self.host;
         let mut at = skip_ws(b, host_end);
         if b.get(at) == Some(&b':') {
-            at = via.read_port(b, host_at, at)?;
+            at = self.read_port(b, host_at, at)?;
         }
         if b.get(at) == Some(&b';') {
-            at = via.read_params(b, at)?;
+            at = self.read_params(b, at)?;
         }
         if b.get(at) == Some(&b'(') {
-            at = via.read_comment(b, at)?;
+            at = self.read_comment(b, at)?;
         }
-        via.raw = trimmed(b, start, at);
+        self.raw = trimmed(b, start, at);
         match b.get(at) {
-            None => Ok((via, None)),
+            None => Ok(None),
             Some(b',') => {
-                via.more = true;
-                Ok((via, Some(&b[at + 1..])))
+                self.more = true;
+                Ok(Some(&b[at + 1..]))
             }
             Some(_) => Err(ParseError::Via(at)),
         }
+    }
+
+    /// Reads the transport that begins at `at`; returns where the host begins.
+    #[inline(always)]
+    fn read_transport(&mut self, b: &'a [u8], at: usize) -> Result<usize, ParseError> {
+        let end = match b.get(at..at + 4) {
+            Some(b"UDP ") => at + 3,
+            _ => until::<{ WS | SEMI | COMMA | COLON | PAREN }>(b, at),
+        };
+        self.transport = &b[at..end];
+        self.proto = ViaProto::of_token(self.transport);
+        let host_at = skip_ws(b, end);
+        if end == at || host_at == end {
+            return Err(ParseError::Via(end));
+        }
+        Ok(host_at)
     }
 
     /// Reads `:port` whose colon is at `at`; returns the index of the next non-blank.
     #[inline]
     fn read_port(&mut self, b: &'a [u8], host_at: usize, at: usize) -> Result<usize, ParseError> {
         let from = skip_ws(b, at + 1);
-        let to = until(b, from, WS | SEMI | COMMA | PAREN);
+        let to = until::<{ WS | SEMI | COMMA | PAREN }>(b, from);
         self.port = &b[from..to];
         self.port_no = port(self.port).ok_or(ParseError::Via(from))?;
         self.hostport = &b[host_at..to];
@@ -144,12 +149,13 @@ impl<'a> Via<'a> {
     fn read_params(&mut self, b: &'a [u8], first: usize) -> Result<usize, ParseError> {
         let mut at = first;
         while b.get(at) == Some(&b';') {
-            let param = read_param(b, at + 1, COMMA).ok_or(ParseError::Via(at))?;
+            let param = read_param::<NAME, VALUE>(b, at + 1).ok_or(ParseError::Via(at))?;
             if param.name.is_empty() {
                 return Err(ParseError::Via(at));
             }
             let raw = &b[at..param.value_end];
-            self.keep(param.name, param.value, raw)
+            let name = lower8(b, param.start, param.start + param.name.len());
+            self.keep(name, param.value, raw)
                 .ok_or(ParseError::Via(param.start))?;
             at = param.end;
         }
@@ -157,25 +163,33 @@ impl<'a> Via<'a> {
         Ok(at)
     }
 
-    /// Files a parameter; `None`: it lacks the value it must have.
-    #[inline]
-    fn keep(&mut self, name: &[u8], value: Option<&'a [u8]>, raw: &'a [u8]) -> Option<()> {
+    /// Files a parameter by the number of its name; `None`: it lacks the value it must have.
+    #[inline(always)]
+    fn keep(&mut self, name: u64, value: Option<&'a [u8]>, raw: &'a [u8]) -> Option<()> {
+        const BRANCH: u64 = word8(b"branch");
+        const RPORT: u64 = word8(b"rport");
+        const RECEIVED: u64 = word8(b"received");
+        const I: u64 = word8(b"i");
+        const MADDR: u64 = word8(b"maddr");
+        const TTL: u64 = word8(b"ttl");
+        const ALIAS: u64 = word8(b"alias");
+        const HIDDEN: u64 = word8(b"hidden");
         let needed = value.filter(|v| !v.is_empty());
-        match (name.len(), name[0] | 0x20) {
-            (6, b'b') if name.eq_ignore_ascii_case(b"branch") => self.branch = Some(needed?),
-            (5, b'r') if name.eq_ignore_ascii_case(b"rport") => {
+        match name {
+            BRANCH => self.branch = Some(needed?),
+            RPORT => {
                 self.rport = Some(value.unwrap_or_default());
                 self.rport_raw = Some(raw);
             }
-            (8, b'r') if name.eq_ignore_ascii_case(b"received") => {
+            RECEIVED => {
                 self.received = Some(needed?);
                 self.received_raw = Some(raw);
             }
-            (1, b'i') => self.i = Some(needed?),
-            (5, b'm') if name.eq_ignore_ascii_case(b"maddr") => self.maddr = Some(needed?),
-            (3, b't') if name.eq_ignore_ascii_case(b"ttl") => self.ttl = Some(needed?),
-            (5, b'a') if name.eq_ignore_ascii_case(b"alias") => self.alias = true,
-            (6, b'h') if name.eq_ignore_ascii_case(b"hidden") => self.hidden = true,
+            I => self.i = Some(needed?),
+            MADDR => self.maddr = Some(needed?),
+            TTL => self.ttl = Some(needed?),
+            ALIAS => self.alias = true,
+            HIDDEN => self.hidden = true,
             // Unknown parameters stay in `params`.
             _ => {}
         }
@@ -207,44 +221,48 @@ impl<'a> Via<'a> {
 }
 
 /// Reads `SIP/2.0/` with blanks around the slashes; returns the index of the transport.
-#[inline]
+#[inline(always)]
 fn protocol(b: &[u8], i: usize) -> Option<usize> {
-    if let Some([b'S', b'I', b'P', b'/', b'2', b'.', b'0', b'/', c, ..]) = b.get(i..)
-        && !is(*c, WS)
-    {
+    let plain = b.get(i..).and_then(<[u8]>::first_chunk) == Some(b"SIP/2.0/");
+    if plain && b.get(i + 8).is_some_and(|c| !is_ws(*c)) {
         return Some(i + 8);
     }
-    let mut at = i;
-    for (k, word) in [b"SIP", b"2.0"].into_iter().enumerate() {
-        at = if k == 0 { at } else { skip_ws(b, at) };
-        if !b.get(at..at + 3)?.eq_ignore_ascii_case(word) {
-            return None;
-        }
-        at = skip_ws(b, at + 3);
-        if *b.get(at)? != b'/' {
-            return None;
-        }
-        at += 1;
-    }
-    Some(skip_ws(b, at))
+    loose_protocol(b, i)
+}
+
+/// As `protocol`, in any case and with blanks.
+#[cold]
+fn loose_protocol(b: &[u8], i: usize) -> Option<usize> {
+    let word = |at: usize, known: &[u8]| {
+        let end = at + known.len();
+        let same = b.get(at..end)?.eq_ignore_ascii_case(known);
+        let slash = skip_ws(b, end);
+        (same && *b.get(slash)? == b'/').then(|| skip_ws(b, slash + 1))
+    };
+    word(word(i, b"SIP")?, b"2.0")
 }
 
 /// Index behind the host that begins at `i`: a token, or an IPv6 reference in brackets.
-#[inline]
+#[inline(always)]
 fn host_end(b: &[u8], i: usize) -> Option<usize> {
     let end = if b.get(i) == Some(&b'[') {
-        let close = i + memchr::memchr(b']', &b[i..])?;
-        let inside = &b[i + 1..close];
+        let close = find(b, i, b']');
+        let inside = b.get(i + 1..close)?;
         let hex = |c: &u8| c.is_ascii_hexdigit() || matches!(c, b':' | b'.');
-        if inside.is_empty() || !inside.iter().all(hex) {
+        if close == b.len() || inside.is_empty() || !inside.iter().all(hex) {
             return None;
         }
         close + 1
     } else {
-        until(b, i, WS | SEMI | COMMA | COLON | PAREN)
+        until::<{ WS | SEMI | COMMA | COLON | PAREN }>(b, i)
     };
     (end > i).then_some(end)
 }
+
+/// What ends the name of a parameter.
+const NAME: u8 = EQUAL | SEMI | WS | COMMA;
+/// What ends the value of a parameter.
+const VALUE: u8 = SEMI | WS | COMMA;
 
 #[cfg(test)]
 mod tests {
