@@ -96,7 +96,7 @@ impl RawShmMutex {
         let owned = u32::from(slot) + 1;
         let mut word = self.word.load(Ordering::Acquire);
         while word & !CONTENDED == owned {
-            let mine = self.mine() | CONTENDED;
+            let mine = slot::area().me() | CONTENDED;
             match self
                 .word
                 .compare_exchange(word, mine, Ordering::AcqRel, Ordering::Acquire)
@@ -116,11 +116,6 @@ impl RawShmMutex {
     #[cfg(test)]
     pub(super) fn lock_as(&self, slot: u16) {
         self.word.store(u32::from(slot) + 1, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn mine(&self) -> u32 {
-        u32::from(slot::process_slot()) + 1
     }
 
     #[cold]
@@ -201,8 +196,9 @@ unsafe impl RawMutex for RawShmMutex {
     #[inline]
     fn lock(&self) {
         rank::check(self.rank, self.index);
-        let mine = self.mine();
-        slot::area().note_lock(self);
+        let area = slot::area();
+        let mine = area.me();
+        area.note_lock(self);
         if self
             .word
             .compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed)
@@ -215,8 +211,8 @@ unsafe impl RawMutex for RawShmMutex {
 
     #[inline]
     fn try_lock(&self) -> bool {
-        let mine = self.mine();
         let area = slot::area();
+        let mine = area.me();
         area.note_lock(self);
         let won = self
             .word

@@ -32,12 +32,34 @@ pub struct ProcArea {
     /// Offsets of the locks that the process holds or is about to take; 0 is an unused entry.
     held: [AtomicU64; MAX_HELD],
     held_len: AtomicU32,
-    _pad: [AtomicU32; 3],
+    /// One more than the slot; 0 until [`ProcArea::adopt`], and for good in `NO_SEGMENT`.
+    me: AtomicU32,
+    _pad: [AtomicU32; 2],
     pub(super) caches: Caches,
     pub(super) tags: TagCounts,
 }
 
 impl ProcArea {
+    /// Writes the number of the slot that the area belongs to.
+    pub(super) fn adopt(&self, slot: u16) {
+        self.me.store(u32::from(slot) + 1, Ordering::Relaxed);
+    }
+
+    /// One more than this process's slot: what stands in the word of a lock that it holds.
+    #[inline]
+    pub(super) fn me(&self) -> u32 {
+        match self.me.load(Ordering::Relaxed) {
+            0 => u32::from(process_slot()) + 1,
+            me => me,
+        }
+    }
+
+    /// The slot that the area belongs to.
+    #[inline]
+    pub(super) fn slot(&self) -> u16 {
+        (self.me() - 1) as u16
+    }
+
     /// Puts `lock` on the record, before it is taken.
     #[inline]
     pub(super) fn note_lock(&self, lock: &RawShmMutex) {
@@ -110,7 +132,12 @@ static AREA: AtomicPtr<ProcArea> = AtomicPtr::new(std::ptr::null_mut());
 pub fn set_process_slot(slot: u16) {
     assert!(usize::from(slot) < MAX_PROCESSES, "no process slot {slot}");
     SLOT.store(u32::from(slot), Ordering::Relaxed);
-    AREA.store(segment::area_of(slot), Ordering::Release);
+    let area = segment::area_of(slot);
+    if !area.is_null() {
+        // SAFETY: an area inside the segment, which is never unmapped, made of atomics.
+        unsafe { &*area }.adopt(slot);
+    }
+    AREA.store(area, Ordering::Release);
 }
 
 /// The slot of this process; in a program that never set it, the slot of this thread.
@@ -147,13 +174,16 @@ fn area_slow() -> &'static ProcArea {
         AREA.store(area, Ordering::Release);
     }
     // SAFETY: `area_of` gives null or an area inside the segment, which is never unmapped.
-    unsafe { &*area }
+    let found = unsafe { &*area };
+    found.adopt(process_slot());
+    found
 }
 
 static NO_SEGMENT: ProcArea = ProcArea {
     held: [const { AtomicU64::new(0) }; MAX_HELD],
     held_len: AtomicU32::new(0),
-    _pad: [const { AtomicU32::new(0) }; 3],
+    me: AtomicU32::new(0),
+    _pad: [const { AtomicU32::new(0) }; 2],
     caches: Caches::new(),
     tags: TagCounts::new(),
 };

@@ -55,14 +55,14 @@ impl std::error::Error for ShmFull {}
 #[inline]
 pub(super) fn alloc(size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
     let heap = segment::heap().ok_or(ShmFull)?;
-    heap.alloc(slot::area(), slot::process_slot(), size, tag)
+    heap.alloc(slot::area(), size, tag)
 }
 
 /// Gives back what [`alloc`] returned. A wrong or already freed offset is logged and ignored.
 #[inline]
 pub(super) fn free(offset: u64) {
     if let Some(heap) = segment::heap() {
-        heap.free(slot::area(), slot::process_slot(), offset);
+        heap.free(slot::area(), offset);
     }
 }
 
@@ -157,23 +157,17 @@ impl Heap {
         header.magic.store(MAGIC, Ordering::Release);
     }
 
-    /// See [`alloc`]; `area` is that of `slot`, the caller.
+    /// See [`alloc`]; `area` is that of the caller.
     #[inline]
-    pub fn alloc(
-        &self,
-        area: &ProcArea,
-        slot: u16,
-        size: usize,
-        tag: ShmTag,
-    ) -> Result<u64, ShmFull> {
+    pub fn alloc(&self, area: &ProcArea, size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
         if size > MAX_SMALL {
-            return self.alloc_large(area, slot, size, tag);
+            return self.alloc_large(area, size, tag);
         }
         let class = class_of(size);
         let cache = &area.caches.0[class];
         let mut offset = cache.head.load(Ordering::Relaxed);
         if offset == 0 {
-            offset = self.refill_or_trim(area, slot, class)?;
+            offset = self.refill_or_trim(area, class)?;
         }
         let next = self.link(offset).load(Ordering::Relaxed);
         // Killed between these two stores, the block is "cached" but on no list: `recover` finds it.
@@ -189,11 +183,11 @@ impl Heap {
         Ok(offset)
     }
 
-    /// See [`free`]; `area` is that of `slot`, the caller.
+    /// See [`free`]; `area` is that of the caller.
     #[inline]
-    pub fn free(&self, area: &ProcArea, slot: u16, offset: u64) {
+    pub fn free(&self, area: &ProcArea, offset: u64) {
         if offset.is_multiple_of(GRANULE) {
-            return self.free_large(area, slot, offset);
+            return self.free_large(area, offset);
         }
         let header = self.word(offset);
         let word = Word(header.load(Ordering::Relaxed));
@@ -202,7 +196,7 @@ impl Heap {
         }
         let class = word.class();
         let cache = &area.caches.0[class];
-        header.store(Word::cached(class, slot).0, Ordering::Release);
+        header.store(Word::cached(class, area.slot()).0, Ordering::Release);
         self.link(offset)
             .store(cache.head.load(Ordering::Relaxed), Ordering::Release);
         cache.head.store(offset, Ordering::Release);
@@ -215,32 +209,26 @@ impl Heap {
             -1,
         );
         if count > CACHE_LIMIT[class] {
-            self.flush(area, slot, class, CACHE_LIMIT[class] / 2);
+            self.flush(area, area.slot(), class, CACHE_LIMIT[class] / 2);
         }
     }
 
     /// Fills an empty cache; when memory is short gives back what is idle and tries once more.
     #[cold]
-    fn refill_or_trim(&self, area: &ProcArea, slot: u16, class: usize) -> Result<u64, ShmFull> {
-        self.refill(area, slot, class).or_else(|ShmFull| {
-            self.trim(area, slot);
-            self.refill(area, slot, class)
+    fn refill_or_trim(&self, area: &ProcArea, class: usize) -> Result<u64, ShmFull> {
+        self.refill(area, area.slot(), class).or_else(|ShmFull| {
+            self.trim(area, area.slot());
+            self.refill(area, area.slot(), class)
         })
     }
 
     #[cold]
-    fn alloc_large(
-        &self,
-        area: &ProcArea,
-        slot: u16,
-        size: usize,
-        tag: ShmTag,
-    ) -> Result<u64, ShmFull> {
+    fn alloc_large(&self, area: &ProcArea, size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
         let granules = u32::try_from((size as u64).div_ceil(GRANULE)).map_err(|_| ShmFull)?;
         let start = self
             .pages_alloc(granules, pages::Kind::Large(tag.index()))
             .or_else(|ShmFull| {
-                self.trim(area, slot);
+                self.trim(area, area.slot());
                 self.pages_alloc(granules, pages::Kind::Large(tag.index()))
             })?;
         self.granule(start).set_requested(size as u64);
@@ -251,7 +239,7 @@ impl Heap {
     }
 
     #[cold]
-    fn free_large(&self, area: &ProcArea, slot: u16, offset: u64) {
+    fn free_large(&self, area: &ProcArea, offset: u64) {
         let start = (offset >> GRANULE_SHIFT) as u32;
         let header = self.header();
         let inside = header.first_granule.load(Ordering::Relaxed)
@@ -268,7 +256,7 @@ impl Heap {
         area.tags
             .note(ShmTag::from_index(tag), real, entry.requested(), -1);
         self.note_out(-(real as i64));
-        self.pages_free(slot, start);
+        self.pages_free(area.slot(), start);
     }
 
     /// Gives back this process's cache and the empty spans that classes keep in reserve.

@@ -24,25 +24,23 @@ impl Lab {
         self.mapping.heap()
     }
 
-    fn alloc(&self, slot: u16, size: usize) -> Result<u64, ShmFull> {
+    fn area(&self, slot: u16) -> &ProcArea {
         // SAFETY: an area inside the mapping, made of atomics.
-        self.heap().alloc(
-            unsafe { &*self.heap().area(slot) },
-            slot,
-            size,
-            ShmTag::CORE,
-        )
+        let area = unsafe { &*self.heap().area(slot) };
+        area.adopt(slot);
+        area
+    }
+
+    fn alloc(&self, slot: u16, size: usize) -> Result<u64, ShmFull> {
+        self.heap().alloc(self.area(slot), size, ShmTag::CORE)
     }
 
     fn free(&self, slot: u16, offset: u64) {
-        // SAFETY: as above.
-        self.heap()
-            .free(unsafe { &*self.heap().area(slot) }, slot, offset);
+        self.heap().free(self.area(slot), offset);
     }
 
     fn trim(&self, slot: u16) {
-        // SAFETY: as above.
-        self.heap().trim(unsafe { &*self.heap().area(slot) }, slot);
+        self.heap().trim(self.area(slot), slot);
     }
 
     fn fill(&self, offset: u64, size: usize, byte: u8) {
