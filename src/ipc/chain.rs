@@ -51,6 +51,8 @@ fn get(word: &AtomicU64) -> u64 {
 }
 
 fn put(word: &AtomicU64, value: u64) {
+    #[cfg(test)]
+    tests::die_if_it_is_time();
     word.store(value, Ordering::Release);
 }
 
@@ -177,6 +179,126 @@ impl Chain {
             false => Err(format!(
                 "the last of {count} nodes is not the one that the first names"
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::node;
+    use crate::ipc::{ShmTag, test_segment};
+    use proptest::prelude::*;
+    use std::cell::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    thread_local! {
+        /// Stores that may still be made before this thread plays a process that is killed.
+        static STORES: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    pub fn die_if_it_is_time() {
+        if let Some(left) = STORES.get() {
+            match left.checked_sub(1) {
+                Some(left) => STORES.set(Some(left)),
+                None => resume_unwind(Box::new("killed")),
+            }
+        }
+    }
+
+    /// Runs `change` until `stores` stores were made; true if it came to its end.
+    fn killed_after(stores: u32, change: impl FnOnce()) -> bool {
+        STORES.set(Some(stores));
+        let ended = catch_unwind(AssertUnwindSafe(change)).is_ok();
+        STORES.set(None);
+        ended
+    }
+
+    #[derive(Debug, Clone, Copy)]
+    enum Change {
+        Front,
+        Back,
+        Before(usize),
+        Remove(usize),
+    }
+
+    fn apply(chain: &Chain, nodes: &[u64], new: u64, change: Change) {
+        match change {
+            Change::Front => chain.push_front(new),
+            Change::Back => chain.push_back(new),
+            Change::Before(at) => chain.insert_before(nodes[at], new),
+            Change::Remove(at) => chain.remove(nodes[at]),
+        }
+    }
+
+    fn model(nodes: &[u64], new: u64, change: Change) -> Vec<u64> {
+        let mut after = nodes.to_vec();
+        match change {
+            Change::Front => after.insert(0, new),
+            Change::Back => after.push(new),
+            Change::Before(at) => after.insert(at, new),
+            Change::Remove(at) => drop(after.remove(at)),
+        }
+        after
+    }
+
+    fn contents(chain: &Chain) -> Vec<u64> {
+        node::Steps::new(chain).collect()
+    }
+
+    #[test]
+    fn a_kill_between_any_two_stores_leaves_the_old_chain_or_the_new_one() {
+        test_segment();
+        for len in 0..4 {
+            let changes = [Change::Front, Change::Back].into_iter();
+            let changes =
+                changes.chain((0..len).flat_map(|at| [Change::Before(at), Change::Remove(at)]));
+            for change in changes {
+                let mut ended = false;
+                let mut stores = 0;
+                while !ended {
+                    let chain = Chain::new();
+                    let node = |_| node::new(0_u64, ShmTag::CORE).expect("memory");
+                    let nodes: Vec<u64> = (0..len).map(node).collect();
+                    nodes.iter().for_each(|&node| chain.push_back(node));
+                    let new = node(0);
+                    ended = killed_after(stores, || apply(&chain, &nodes, new, change));
+                    let (old, wanted) = (nodes.clone(), model(&nodes, new, change));
+                    let found = contents(&chain);
+                    let what = format!("{change:?} on {len} nodes after {stores} stores");
+                    assert!(found == wanted || !ended && found == old, "{what}");
+                    assert_eq!(chain.repair(), found.len(), "{what}");
+                    assert_eq!(chain.check(), Ok(found.len()), "{what}");
+                    stores += 1;
+                }
+                assert!(stores > 2, "{change:?} makes more than one store");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_sequence_of_changes_gives_the_chain_of_the_model(
+            changes in prop::collection::vec((0..4_u8, any::<prop::sample::Index>()), 0..200)
+        ) {
+            test_segment();
+            let chain = Chain::new();
+            let mut nodes: Vec<u64> = Vec::new();
+            for (kind, index) in changes {
+                let at = if nodes.is_empty() { 0 } else { index.index(nodes.len()) };
+                let change = match kind {
+                    2 if !nodes.is_empty() => Change::Before(at),
+                    3 if !nodes.is_empty() => Change::Remove(at),
+                    0 => Change::Front,
+                    _ => Change::Back,
+                };
+                let new = node::new(0_u64, ShmTag::CORE).expect("memory");
+                apply(&chain, &nodes, new, change);
+                nodes = model(&nodes, new, change);
+                prop_assert_eq!(contents(&chain), nodes.clone());
+                prop_assert_eq!(chain.check(), Ok(nodes.len()));
+                prop_assert_eq!(chain.last(), nodes.last().copied().unwrap_or(0));
+            }
         }
     }
 }

@@ -268,3 +268,91 @@ impl<'a, T: ShmSafe + Unpin> IntoIterator for &'a mut ShmList<T> {
         self.iter_mut()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::{ShmStr, tag_stats, test_segment};
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_list_behaves_as_a_deque(
+            steps in prop::collection::vec((0..8_u8, any::<prop::sample::Index>(), any::<u32>()), 0..120)
+        ) {
+            test_segment();
+            let mut list = ShmList::new_in(ShmTag::CORE);
+            let mut model: VecDeque<u32> = VecDeque::new();
+            for (kind, index, value) in steps {
+                match kind {
+                    0 | 1 => {
+                        prop_assert_eq!(*list.push_front(value).expect("memory"), value);
+                        model.push_front(value);
+                    }
+                    2 | 3 => {
+                        prop_assert_eq!(*list.push_back(value).expect("memory"), value);
+                        model.push_back(value);
+                    }
+                    4 => prop_assert_eq!(list.pop_front(), model.pop_front()),
+                    5 => {
+                        let at = index.index(model.len() + 1);
+                        let mut cursor = list.cursor();
+                        (0..at).for_each(|_| cursor.move_next());
+                        cursor.insert_before(value).expect("memory");
+                        model.insert(at, value);
+                    }
+                    6 => {
+                        let at = index.index(model.len() + 1);
+                        let mut cursor = list.cursor();
+                        (0..at).for_each(|_| cursor.move_next());
+                        prop_assert_eq!(cursor.remove(), model.remove(at));
+                    }
+                    _ => {
+                        list.retain(|v| *v % 3 != value % 3);
+                        model.retain(|v| *v % 3 != value % 3);
+                    }
+                }
+                prop_assert!(list.iter().eq(model.iter()));
+                prop_assert_eq!(list.back(), model.back());
+                prop_assert_eq!(list.front(), model.front());
+                prop_assert_eq!(list.len(), model.len());
+                prop_assert_eq!(list.check(), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_sorted_list_stays_sorted_and_keeps_the_order_of_equals() {
+        test_segment();
+        let mut list: ShmList<(u32, u32)> = ShmList::new_in(ShmTag::CORE);
+        for (age, q) in [5, 10, 5, 7, 10, 1].into_iter().enumerate() {
+            list.insert_where((q, age as u32), |other| other.0 < q)
+                .expect("memory");
+        }
+        let order: Vec<(u32, u32)> = list.iter().copied().collect();
+        assert_eq!(order, [(10, 1), (10, 4), (7, 3), (5, 0), (5, 2), (1, 5)]);
+    }
+
+    #[test]
+    fn dropping_a_list_gives_elements_and_what_they_own_back() {
+        test_segment();
+        let tag = ShmTag::register("list drop test");
+        let allocations = || tag_stats()[usize::from(tag.index())].allocations;
+        let mut list = ShmList::new_in(tag);
+        for i in 0..50 {
+            let text = format!("a text that needs a block of its own {i}");
+            list.push_back(ShmStr::try_new_in(text.as_bytes(), tag).expect("memory"))
+                .expect("memory");
+        }
+        assert_eq!(allocations(), 100);
+        list.iter_mut()
+            .take(20)
+            .for_each(|text| text.replace(ShmStr::EMPTY));
+        assert_eq!(allocations(), 80);
+        drop(list);
+        assert_eq!(allocations(), 0);
+    }
+}

@@ -48,14 +48,14 @@ pub use alloc::stats::tag_stats;
 pub use alloc::{MAX_TAG_NAME, MAX_TAGS, ShmFull, ShmStats, ShmTag, TagStats, shm_stats};
 pub use boxed::{ShmBox, shm_static};
 pub use list::{Cursor, Iter, IterMut, ShmList};
-pub use mutex::{RawShmMutex, ShmMutex, ShmMutexGuard, ranked};
+pub use mutex::{RawShmMutex, ShmMutex, ShmMutexGuard, StuckHook, ranked, set_stuck_hook};
 pub use per_process::PerProcess;
 pub use proctable::{MAX_DESC, ProcEntry, ProcState, ProcTable};
 pub use rank::LockRank;
-pub use recover::{HeldLock, check_allocator, held_locks, recover_process};
+pub use recover::{HeldLock, check_allocator, held_locks, recover_processes};
 pub use safe::ShmSafe;
 pub use segment::{
-    LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, root, test_segment,
+    LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, test_segment,
 };
 pub use slot::{
     FIRST_THREAD_SLOT, MAX_HELD, MAX_PROCESSES, SlotLease, lease_slot, process_slot,

@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code)]
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lock_api::{GuardNoSend, RawMutex};
@@ -33,6 +34,18 @@ const RECHECK: rustix::time::Timespec = rustix::time::Timespec {
     tv_sec: 0,
     tv_nsec: 500_000_000,
 };
+
+/// Called by a process that has waited half a second for a lock, again every half second.
+pub type StuckHook = fn(&RawShmMutex, owner: u16);
+
+static STUCK_HOOK: OnceLock<StuckHook> = OnceLock::new();
+
+/// Sets what a process does that waits long for a lock; the first call counts. The attendant
+/// looks whether the owner is dead (it cannot reap while it waits) and then repairs what the lock
+/// protects and releases it with [`RawShmMutex::force_release`]. Children inherit the hook.
+pub fn set_stuck_hook(hook: StuckHook) -> bool {
+    STUCK_HOOK.set(hook).is_ok()
+}
 
 /// The lock word and its place in the lock order; 8 bytes.
 #[repr(C)]
@@ -153,7 +166,17 @@ impl RawShmMutex {
             }
             // From here on others may sleep beside us, so the claim keeps the bit.
             claim = mine | CONTENDED;
-            sleep(&self.word, word | CONTENDED, &RECHECK);
+            if !sleep(&self.word, word | CONTENDED, &RECHECK) {
+                self.ask_about((word & !CONTENDED) as u16 - 1);
+            }
+        }
+    }
+
+    /// The lock did not come free for a long while.
+    #[cold]
+    fn ask_about(&self, owner: u16) {
+        if let Some(hook) = STUCK_HOOK.get() {
+            hook(self, owner);
         }
     }
 
@@ -162,12 +185,17 @@ impl RawShmMutex {
     }
 }
 
-/// Sleeps while `word` equals `expected`, at most `limit`; wakes early on signals.
-pub(super) fn sleep(word: &AtomicU32, expected: u32, limit: &rustix::time::Timespec) {
+/// Sleeps while `word` equals `expected`, at most `limit`; wakes early on signals. False if the
+/// time is over.
+pub(super) fn sleep(word: &AtomicU32, expected: u32, limit: &rustix::time::Timespec) -> bool {
     match futex::wait(word, futex::Flags::empty(), expected, Some(limit)) {
         // Woken, already changed, signal, or time to look again: the caller's loop decides.
-        Ok(()) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => {}
-        Err(_) => std::thread::yield_now(),
+        Ok(()) | Err(Errno::AGAIN | Errno::INTR) => true,
+        Err(Errno::TIMEDOUT) => false,
+        Err(_) => {
+            std::thread::yield_now();
+            false
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the attendant does for a process that died: find the locks it held, repair, release.
 //!
-//! Order: first each owner of a structure repairs it and releases its lock (a table by
-//! [`super::ShmTable::recover`], a mutex by `seize`), guided by [`held_locks`]; then
-//! [`recover_process`] repairs the allocator and gives the cache of the dead back. Only then may the
-//! slot be used again.
+//! Order: read [`held_locks`] of each; [`recover_processes`] repairs the allocator, so that memory
+//! can be given back again; then each owner of a structure repairs it and releases its lock (a
+//! table by [`super::ShmTable::recover`], the wheel by [`super::Wheel::recover`], a mutex by `seize`).
+//! Only then may the slots be used again.
 
 #![allow(unsafe_code)]
 
@@ -61,17 +61,23 @@ pub fn held_locks(dead: u16) -> Option<Vec<HeldLock>> {
     Some(held)
 }
 
-/// Repairs the allocator after process `dead`, which was reaped, and empties its area. Afterwards
-/// the slot may be used again.
-pub fn recover_process(dead: u16) {
-    assert!(
-        usize::from(dead) < MAX_PROCESSES && dead != process_slot(),
-        "slot {dead} lives"
-    );
+/// Repairs the allocator after the processes `dead`, which were reaped, and empties their areas.
+/// Name all that died at once: a lock of one may be needed to repair after another. Panics if
+/// the caller is among them.
+pub fn recover_processes(dead: &[u16]) {
+    let me = process_slot();
+    for &slot in dead {
+        assert!(
+            usize::from(slot) < MAX_PROCESSES && slot != me,
+            "slot {slot} lives"
+        );
+    }
     let Some(heap) = segment::heap() else { return };
-    heap.recover(process_slot(), dead);
-    // SAFETY: an area inside the segment, made of atomics; its owner is dead.
-    unsafe { &*heap.area(dead) }.clear_held();
+    heap.recover(me, dead);
+    for &slot in dead {
+        // SAFETY: an area inside the segment, made of atomics; its owner is dead.
+        unsafe { &*heap.area(slot) }.clear_held();
+    }
 }
 
 /// Verifies the whole allocator (for tests and the log); the text says what is wrong.

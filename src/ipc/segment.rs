@@ -13,12 +13,12 @@
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
 use super::alloc::Heap;
-use super::alloc::layout::{GRANULE, Header, Plan};
+use super::alloc::layout::{GRANULE, Plan};
 use super::slot::{MAX_PROCESSES, ProcArea};
 
 /// First word of a segment: "SERshm" and a zero.
@@ -202,13 +202,6 @@ pub(super) fn area_of(slot: u16) -> *mut ProcArea {
         Some(segment) => segment.mapping.heap().area(slot),
         None => std::ptr::null_mut(),
     }
-}
-
-/// Eight words in the header for whoever has to find something again from the bare segment.
-pub fn root(index: usize) -> Option<&'static AtomicU64> {
-    // SAFETY: the header is inside the mapping, which is never unmapped, and holds atomics.
-    let header: &'static Header = unsafe { &*at::<Header>(Segment::get().map(|_| 0)?) };
-    header.roots.get(index)
 }
 
 /// The segment of a test program: created by whichever test comes first, 1 GiB of sparse heap.

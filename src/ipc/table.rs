@@ -291,3 +291,81 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::{lease_slot, test_segment};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_table_behaves_as_a_map(
+            steps in prop::collection::vec((0..6_u8, 0..40_u32, any::<u32>()), 0..200)
+        ) {
+            test_segment();
+            let table: &ShmTable<(u32, u32)> = ShmTable::create(5, ShmTag::CORE).expect("memory");
+            prop_assert_eq!(table.buckets(), 8);
+            let mut model: BTreeMap<u32, u32> = BTreeMap::new();
+            for (kind, key, value) in steps {
+                let mut bucket = table.bucket(key).lock();
+                match kind {
+                    0..3 => match bucket.find_mut(|entry| entry.0 == key) {
+                        Some(entry) => prop_assert_eq!(model.insert(key, value), Some(std::mem::replace(&mut entry.1, value))),
+                        None => {
+                            bucket.insert((key, value)).expect("memory");
+                            prop_assert_eq!(model.insert(key, value), None);
+                        }
+                    },
+                    3 => prop_assert_eq!(bucket.remove(|entry| entry.0 == key).map(|e| e.1), model.remove(&key)),
+                    4 => prop_assert_eq!(bucket.find(|e| e.0 == key).map(|e| e.1), model.get(&key).copied()),
+                    _ => {
+                        bucket.retain(|entry| entry.1 % 2 == 0);
+                        model.retain(|k, v| k % 8 != key % 8 || *v % 2 == 0);
+                    }
+                }
+            }
+            let mut found = BTreeMap::new();
+            for bucket in table.iter_buckets() {
+                found.extend(bucket.lock().iter().copied());
+            }
+            prop_assert_eq!(table.check(), Ok(model.len()));
+            prop_assert_eq!(found, model);
+        }
+    }
+
+    #[test]
+    fn a_locked_bucket_is_refused_to_others_and_its_neighbours_are_free() {
+        test_segment();
+        let table: &ShmTable<u64> = ShmTable::create(4, ShmTag::CORE).expect("memory");
+        let guard = table.bucket(1).lock();
+        assert!(table.bucket(5).try_lock().is_none());
+        assert!(table.bucket(2).try_lock().is_some());
+        assert_eq!(table.bucket(1).owner(), Some(crate::ipc::process_slot()));
+        drop(guard);
+        assert!(table.bucket(5).try_lock().is_some());
+    }
+
+    #[test]
+    fn a_bucket_whose_owner_died_is_mended_and_released() {
+        test_segment();
+        let table: &ShmTable<u64> = ShmTable::create(4, ShmTag::CORE).expect("memory");
+        for i in 0..6 {
+            table.bucket(2).lock().insert_last(i).expect("memory");
+        }
+        let dead = lease_slot();
+        table.raw(2).lock.lock_as(dead.slot());
+        let mut seen = Vec::new();
+        assert_eq!(table.recover(dead.slot(), |value| seen.push(*value)), 1);
+        assert_eq!(seen, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(
+            table.recover(dead.slot(), |_| panic!("nothing is left to mend")),
+            0
+        );
+        assert!(!table.bucket(2).looks_empty());
+        assert_eq!(table.bucket(2).lock().iter().count(), 6);
+    }
+}

@@ -111,7 +111,7 @@ fn the_killed_holder_of_a_mutex_is_found_and_the_mutex_released() {
     assert_eq!(locks[0].lock().owner(), Some(dead));
     assert!(!locks[0].lock().force_release(dead + 1));
     assert!(locks[0].lock().force_release(dead));
-    recover_process(dead);
+    recover_processes(&[dead]);
     assert_eq!(wait_child(second), 0);
     assert_eq!(*mutex.lock(), 1);
     assert_eq!(held_locks(dead).expect("empty").len(), 0);
@@ -233,8 +233,8 @@ fn killed_workers_leave_a_table_and_an_allocator_that_can_be_repaired() {
         std::thread::sleep(Duration::from_micros(300 + round * 37));
         kill(pid);
         assert_eq!(wait_child(pid), -libc::SIGKILL);
+        recover_processes(&[dead]);
         table.recover(dead, |entry| entry.seen.repair());
-        recover_process(dead);
         table.check().expect("links after a kill");
         check_allocator().expect("allocator after a kill");
     }

@@ -49,7 +49,6 @@ pub struct Header {
     pub limit: AtomicU64,
     /// Offset of the heap.
     pub heap_start: AtomicU64,
-    pub roots: [AtomicU64; 8],
     pub out: Out,
     pub tags: TagNames,
     pub pages: Pages,

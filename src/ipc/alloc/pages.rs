@@ -398,7 +398,7 @@ impl Heap {
 
     /// Rebuilds bins, back links and counters from the tiling, after the holder of the lock died
     /// or left a run half given back. The lock is held by the caller.
-    pub(super) fn pages_rebuild(&self, dead: u16) {
+    pub(super) fn pages_rebuild(&self, dead: &[u16]) {
         let pages = self.pages();
         pages
             .bins
@@ -412,7 +412,11 @@ impl Heap {
         let mut used = 0;
         let mut pending: Option<(u32, u32, u32)> = None;
         self.for_each_run(|start, run| {
-            let free = run.kind == Kind::Free || run.kind == Kind::Punching(dead);
+            let free = match run.kind {
+                Kind::Free => true,
+                Kind::Punching(slot) => dead.contains(&slot),
+                Kind::FreeEnd | Kind::Inside | Kind::Small(_) | Kind::Large(_) => false,
+            };
             if !free {
                 used += run.len;
                 if run.len > 1 {

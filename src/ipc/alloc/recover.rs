@@ -19,41 +19,44 @@ use super::pages::Kind;
 use crate::ipc::mutex::RawShmMutex;
 use crate::ipc::slot::ProcArea;
 
-/// Takes `lock`, from the dead process `dead` if that holds it; says whether it did.
-fn lock_or_seize(lock: &RawShmMutex, dead: u16) -> bool {
-    if lock.seize(dead) {
-        return true;
-    }
-    lock.lock();
-    false
+/// True if one of the dead owns `lock`, which this process then takes over.
+fn seize(lock: &RawShmMutex, dead: &[u16]) -> bool {
+    dead.iter().any(|&slot| lock.seize(slot))
 }
 
 impl Heap {
-    /// Repairs what process `dead`, which was reaped, left behind; `me` is the caller.
-    pub fn recover(&self, me: u16, dead: u16) {
-        // SAFETY: an area inside the mapping, made of atomics; its owner is dead.
-        let area = unsafe { &*self.area(dead) };
+    /// Repairs what the processes `dead`, which were reaped, left behind; `me` is the caller. All
+    /// that died must be named at once: a lock of one may be needed to repair after the other.
+    pub fn recover(&self, me: u16, dead: &[u16]) {
         self.recover_pages(dead);
         for class in 0..CLASSES {
             let lock = &self.header().classes[class].lock;
-            if lock.seize(dead) {
-                self.rebuild_class(class, area, dead);
+            if seize(lock, dead) {
+                self.rebuild_class(class, dead);
                 // SAFETY: seized by this process.
                 unsafe { lock.unlock() };
-            } else {
-                self.drop_foreign(area, dead, class);
-                self.flush(area, me, class, u32::MAX);
             }
         }
-        // A name is complete before it counts, so there is nothing to repair.
-        self.header().tags.lock.force_release(dead);
+        for &slot in dead {
+            // SAFETY: an area inside the mapping, made of atomics; its owner is dead.
+            let area = unsafe { &*self.area(slot) };
+            for class in 0..CLASSES {
+                self.drop_foreign(area, slot, class);
+                self.flush(area, me, class, u32::MAX);
+            }
+            // A name is complete before it counts, so there is nothing to repair.
+            self.header().tags.lock.force_release(slot);
+        }
     }
 
-    fn recover_pages(&self, dead: u16) {
+    fn recover_pages(&self, dead: &[u16]) {
         let lock = &self.header().pages.lock;
-        let mut broken = lock_or_seize(lock, dead);
+        let mut broken = seize(lock, dead);
         if !broken {
-            self.for_each_run(|_, run| broken |= run.kind == Kind::Punching(dead));
+            lock.lock();
+            self.for_each_run(|_, run| {
+                broken |= matches!(run.kind, Kind::Punching(slot) if dead.contains(&slot));
+            });
         }
         if broken {
             self.pages_rebuild(dead);
@@ -84,13 +87,16 @@ impl Heap {
         }
     }
 
-    /// Rebuilds the spans of a class from the headers of their blocks; those in the cache of the
-    /// dead are free from now on. The class lock is held by the caller.
-    fn rebuild_class(&self, class: usize, area: &ProcArea, dead: u16) {
+    /// Rebuilds the spans of a class from the headers of their blocks; those in caches of the dead
+    /// are free from now on. The class lock is held by the caller.
+    fn rebuild_class(&self, class: usize, dead: &[u16]) {
         let central = &self.header().classes[class];
-        let cache = &area.caches.0[class];
-        cache.head.store(0, Ordering::Relaxed);
-        cache.count.store(0, Ordering::Relaxed);
+        for &slot in dead {
+            // SAFETY: an area inside the mapping, made of atomics; its owner is dead.
+            let cache = unsafe { &(*self.area(slot)).caches.0[class] };
+            cache.head.store(0, Ordering::Relaxed);
+            cache.count.store(0, Ordering::Relaxed);
+        }
         central.first.store(0, Ordering::Relaxed);
         central.free.store(0, Ordering::Relaxed);
         let spans = self.spans_of(class);
@@ -114,7 +120,7 @@ impl Heap {
         spans
     }
 
-    fn rebuild_span(&self, class: usize, span: u32, dead: u16) {
+    fn rebuild_span(&self, class: usize, span: u32, dead: &[u16]) {
         let entry = self.granule(span);
         let carved = entry.carved.load(Ordering::Relaxed).min(span_blocks(class));
         let (mut free, mut listed) = (0, 0);
@@ -122,9 +128,12 @@ impl Heap {
             let inner = FIRST_PAYLOAD + block * CLASS_SIZE[class];
             let offset = (u64::from(span) << GRANULE_SHIFT) + u64::from(inner);
             let word = self.word(offset);
-            if matches!(Word(word.load(Ordering::Relaxed)).state(), State::Central)
-                || Word(word.load(Ordering::Relaxed)).state() == State::Cached(dead)
-            {
+            let free_now = match Word(word.load(Ordering::Relaxed)).state() {
+                State::Central => true,
+                State::Cached(slot) => dead.contains(&slot),
+                State::Live | State::Broken => false,
+            };
+            if free_now {
                 word.store(Word::central(class).0, Ordering::Relaxed);
                 self.link(offset).store(u64::from(free), Ordering::Relaxed);
                 free = inner;

@@ -205,7 +205,7 @@ fn the_cache_of_the_dead_goes_back_to_its_spans() {
         .map(|i| lab.alloc(7, 20 + i % 300).expect("memory"))
         .collect();
     taken.into_iter().for_each(|offset| lab.free(7, offset));
-    lab.heap().recover(0, 7);
+    lab.heap().recover(0, &[7]);
     lab.trim(0);
     assert_eq!(lab.heap().check(), Ok(()));
     assert_eq!(lab.used_granules(), 0);
@@ -254,7 +254,7 @@ fn a_class_whose_owner_died_is_rebuilt_from_the_headers() {
                 .free
                 .store((offset % GRANULE) as u32, Ordering::Relaxed);
         }
-        heap.recover(0, 7);
+        heap.recover(0, &[7]);
         assert_eq!(central.lock.owner(), None);
         assert_eq!(heap.check(), Ok(()), "after {stores} stores");
         assert!(kept.iter().all(|&offset| lab.holds(offset, 100, 9)));
@@ -286,7 +286,7 @@ fn a_page_heap_whose_owner_died_is_rebuilt_from_the_tiling() {
         if stores > 2 {
             heap.granule(start).set(pages::Kind::Free, 2 * len);
         }
-        heap.recover(0, 7);
+        heap.recover(0, &[7]);
         assert_eq!(heap.check(), Ok(()), "after {stores} stores");
         for (index, offset) in taken.into_iter().enumerate() {
             if !(index == 2 && stores > 0 || index == 3 && stores > 1) {

@@ -14,17 +14,22 @@ use super::{SLOTS, Wheel};
 use crate::ipc::node::Steps;
 
 impl Wheel {
-    /// Repairs what process `dead`, which was reaped, left behind; returns how many slots it had
-    /// locked.
-    pub fn recover(&self, dead: u16) -> usize {
-        let locked: Vec<u32> = (0..SLOTS)
-            .filter(|&i| self.slot(i).lock.owner() == Some(dead))
-            .collect();
+    /// Repairs what the processes `dead`, which were reaped, left behind; returns how many slots
+    /// they had locked. Name all that died at once.
+    pub fn recover(&self, dead: &[u16]) -> usize {
+        let of_the_dead = |index: &u32| {
+            self.slot(*index)
+                .lock
+                .owner()
+                .is_some_and(|slot| dead.contains(&slot))
+        };
+        let locked: Vec<u32> = (0..SLOTS).filter(of_the_dead).collect();
         for &index in &locked {
             self.repair_slot(index, dead);
         }
         for runner in &self.running {
-            if runner.slot.load(Ordering::Relaxed) != u32::from(dead) + 1 {
+            let slot = runner.slot.load(Ordering::Relaxed);
+            if !dead.iter().any(|&dead| u32::from(dead) + 1 == slot) {
                 continue;
             }
             let moved = runner.moving.load(Ordering::Acquire);
@@ -43,9 +48,9 @@ impl Wheel {
         locked.len()
     }
 
-    fn repair_slot(&self, index: u32, dead: u16) {
+    fn repair_slot(&self, index: u32, dead: &[u16]) {
         let slot = self.slot(index);
-        if !slot.lock.seize(dead) {
+        if !dead.iter().any(|&dead| slot.lock.seize(dead)) {
             return;
         }
         slot.chain.repair();

@@ -380,7 +380,7 @@ fn a_timer_that_was_on_its_way_between_slots_is_linked_again() {
         if stores > 2 {
             timer.place.store(source + 1, Ordering::Relaxed);
         }
-        assert_eq!(wheel.recover(dead as u16), 2);
+        assert_eq!(wheel.recover(&[dead as u16]), 2);
         assert_eq!(wheel.slot(source).lock.owner(), None);
         let due = 2 * LEVEL0 + 3;
         let mut ran = run_to(wheel, due);
@@ -405,7 +405,7 @@ fn the_timer_of_a_handler_that_was_killed_runs_again() {
         0
     });
     assert_eq!(wait_child(pid), -libc::SIGKILL);
-    wheel.recover(lease.slot());
+    wheel.recover(&[lease.slot()]);
     assert!(timer.is_pending());
     wheel.advance(8, |_| 0);
     let mut ran = 0;
