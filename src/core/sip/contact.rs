@@ -5,7 +5,8 @@
 
 use super::params::read_param;
 use super::scan::{
-    ANGLE, COLON, COMMA, EQUAL, QUOTE, SEMI, WS, find2, is_ws, quoted_end, skip_ws, trimmed, until,
+    ANGLE, COLON, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, find2, is_ws, quoted_end, skip_ws, trimmed,
+    until,
 };
 use super::{Params, ParseError};
 
@@ -81,10 +82,11 @@ impl<'a> Contact<'a> {
     fn parse_at(b: &'a [u8], i: usize) -> Result<(Contact<'a>, usize), usize> {
         let start = skip_ws(b, i);
         let mut contact = Contact::default();
+        let mut scan = Scan::new(b, b.len());
         let mut at = contact.read_address(b, start)?;
         let first = at;
         while b.get(at) == Some(&b';') {
-            let param = read_param::<NAME, VALUE>(b, at + 1).ok_or(at)?;
+            let param = read_param::<NAME, VALUE>(&mut scan, at + 1).ok_or(at)?;
             if param.name.is_empty() {
                 return Err(at);
             }

@@ -4,7 +4,7 @@
 //! left is read with CR as the line end; white space around the body does not belong to it.
 
 use super::ParseError;
-use super::block::{eq32, eq64};
+use super::block::mask_at;
 use super::header::{HdrType, Header};
 use super::scan::find;
 
@@ -36,48 +36,72 @@ pub(super) fn read(buf: &[u8], at: usize) -> Result<Line<'_>, ParseError> {
     if left.len() < SHORTEST {
         return Err(ParseError::Header(at));
     }
-    let (colon, end) = parts(left).ok_or(ParseError::Header(at))?;
-    let raw = &left[..end];
-    let name = trim_name(raw.get(..colon).unwrap_or(raw));
-    let body = trim_body(raw.get(colon + 1..).unwrap_or_default());
-    if body.is_empty() && end == left.len() {
-        // SER: "HF empty".
+    let Some((header, end)) = plain(buf, left).or_else(|| loose(left)) else {
         return Err(ParseError::Header(at));
-    }
-    let kind = HdrType::of_start(left, name.len());
+    };
     let end = at + end;
+    Ok(Line::Header { header, end })
+}
+
+/// Reads a field of the usual form: `Name: body` CR LF, no blanks around the body, no fold. `None`:
+/// it has another. `left` is the end of `buf`.
+#[inline(always)]
+fn plain<'a>(buf: &[u8], left: &'a [u8]) -> Option<(Header<'a>, usize)> {
+    let at = buf.len() - left.len();
+    let colon = mask_at(buf, at, |block| block.eq(b':')).trailing_zeros() as usize;
+    let lf = match mask_at(buf, at, |block| block.eq(b'\n')).trailing_zeros() {
+        64 => find(left, 64, b'\n'),
+        n => n as usize,
+    };
+    // What stands around the colon, and around the line end.
+    let [name_end, _, b' ', start] = *left.get(colon.wrapping_sub(1)..)?.first_chunk()? else {
+        return None;
+    };
+    let [end, b'\r', b'\n', next] = *left.get(lf.wrapping_sub(2)..)?.first_chunk()? else {
+        return None;
+    };
+    let blank = name_end <= b' ' || start <= b' ' || end <= b' ';
+    if blank || matches!(next, b' ' | b'\t') {
+        return None;
+    }
+    let body = left.get(colon + 2..lf - 1)?;
+    let name = &left[..colon];
+    let raw = &left[..lf + 1];
+    let kind = HdrType::of_start(left, colon);
     let header = Header {
         kind,
         name,
         body,
         raw,
     };
-    Ok(Line::Header { header, end })
+    Some((header, lf + 1))
+}
+
+/// Reads a field of any form. `None`: the buffer cuts it.
+#[inline(never)]
+fn loose(left: &[u8]) -> Option<(Header<'_>, usize)> {
+    let (colon, end) = parts(left)?;
+    let raw = &left[..end];
+    let name = trim_name(raw.get(..colon).unwrap_or(raw));
+    // Without a colon the body is the empty end of the line: a place in the buffer all the same.
+    let body = trim_body(&raw[raw.len().min(colon + 1)..]);
+    if body.is_empty() && end == left.len() {
+        // SER: "HF empty".
+        return None;
+    }
+    let kind = HdrType::of_name(name);
+    let header = Header {
+        kind,
+        name,
+        body,
+        raw,
+    };
+    Some((header, end))
 }
 
 /// Index of the colon and index behind the line end of the field that `left` begins with; without a
 /// colon both are the same. `None`: the buffer cuts it.
-#[inline(always)]
 fn parts(left: &[u8]) -> Option<(usize, usize)> {
-    let Some(start) = left.first_chunk() else {
-        return slow_parts(left);
-    };
-    let colon = eq32(start, b':').trailing_zeros() as usize;
-    let lf = match eq64(start, b'\n').trailing_zeros() {
-        64 => find(left, 64, b'\n'),
-        n => n as usize,
-    };
-    match left.get(lf + 1) {
-        Some(next) if colon < 32 && colon < lf && !matches!(next, b' ' | b'\t') => {
-            Some((colon, lf + 1))
-        }
-        _ => slow_parts(left),
-    }
-}
-
-/// As `parts`, for folded fields, for those without a colon and near the end of the buffer.
-#[inline(never)]
-fn slow_parts(left: &[u8]) -> Option<(usize, usize)> {
     let lf = find(left, 0, b'\n');
     let end = match left.get(lf + 1) {
         Some(b' ' | b'\t') => folded_end(left, lf + 1)?,

@@ -262,7 +262,9 @@ impl<'a> Message<'a> {
             return Ok(*from);
         }
         let header = self.header(HdrType::From)?.ok_or(ParseError::Missing)?;
-        let from = NameAddr::parse(header.body).map_err(|e| self.placed(e, header.body))?;
+        let wide = self.wide(header.body);
+        let from = NameAddr::parse_in(wide, header.body.len());
+        let from = from.map_err(|e| self.placed(e, wide))?;
         self.from = Some(self.arena.alloc(from));
         Ok(from)
     }
@@ -380,10 +382,17 @@ impl<'a> Message<'a> {
         Ok(header.and_then(|h| value::expires(h.body)))
     }
 
-    /// Offset of a slice of this message's buffer.
+    /// Offset of a slice of this message's buffer. The empty slice of a field that is absent lies
+    /// nowhere, and its offset has no meaning.
     #[inline]
     pub fn offset_of(&self, part: &[u8]) -> usize {
-        part.as_ptr() as usize - self.buf.as_ptr() as usize
+        (part.as_ptr() as usize).wrapping_sub(self.buf.as_ptr() as usize)
+    }
+
+    /// `part` of the buffer and all that follows it.
+    #[inline(always)]
+    fn wide(&self, part: &[u8]) -> &'a [u8] {
+        self.buf.get(self.offset_of(part)..).unwrap_or_default()
     }
 
     /// `error` of the parser of `part` with its offset counted from the start of the buffer.
@@ -423,7 +432,7 @@ impl<'a> Message<'a> {
     fn decode(&mut self, kind: HdrType, body: &'a [u8]) -> Result<(), ParseError> {
         let decoded = match kind {
             HdrType::Via => return self.decode_via(body),
-            HdrType::To => NameAddr::parse(body).map(|to| {
+            HdrType::To => NameAddr::parse_in(self.wide(body), body.len()).map(|to| {
                 self.to.get_or_insert_with(|| self.arena.alloc(to));
             }),
             HdrType::CSeq => CSeq::parse(body).map(|cseq| {
@@ -440,15 +449,21 @@ impl<'a> Message<'a> {
     /// Parses every value of a Via body and keeps the first two of the message.
     #[inline]
     fn decode_via(&mut self, body: &'a [u8]) -> Result<(), ParseError> {
-        let mut rest = Some(body);
+        let wide = self.wide(body);
+        let mut at = 0;
         let mut found = (self.via1, self.via2);
-        while let Some(part) = rest {
+        loop {
             let mut via = Via::default();
-            rest = via.read(part).map_err(|e| self.placed(e, part))?;
+            let end = via.read(&wide[at..], body.len() - at);
+            at += end.map_err(|e| self.placed(e, &wide[at..]))? + 1;
+            let more = via.more;
             if found.0.is_none() {
                 found.0 = Some(self.arena.alloc(via));
             } else if found.1.is_none() {
                 found.1 = Some(self.arena.alloc(via));
+            }
+            if !more {
+                break;
             }
         }
         (self.via1, self.via2) = found;

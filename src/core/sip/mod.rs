@@ -42,4 +42,5 @@ pub use method::{Method, MethodSet};
 pub use name_addr::{NameAddr, RouteList};
 pub use params::{CommaList, ParamIter, Params};
 pub use uri::{Uri, UriType};
+pub use value::Event;
 pub use via::{Via, ViaProto};

@@ -5,10 +5,7 @@
 //! before `<`.
 
 use super::params::read_param;
-use super::scan::{
-    ANGLE, COMMA, EQUAL, QUOTE, SEMI, WS, find, is, lower8, quoted_end, skip_ws, trimmed, until,
-    word8,
-};
+use super::scan::{ANGLE, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, lower8, trimmed, until, word8};
 use super::{Params, ParseError};
 
 /// `display-name <uri>;params`
@@ -32,29 +29,36 @@ impl<'a> NameAddr<'a> {
     /// Parses the one value that `body` is (To, From, Refer-To, Remote-Party-ID, …).
     #[inline]
     pub fn parse(body: &'a [u8]) -> Result<NameAddr<'a>, ParseError> {
+        Self::parse_in(body, body.len())
+    }
+
+    /// As `parse` of the first `len` bytes of `wide`.
+    #[inline]
+    pub(super) fn parse_in(wide: &'a [u8], len: usize) -> Result<NameAddr<'a>, ParseError> {
         let mut value = NameAddr::default();
-        let end = value.read::<ADDRESS, NAME, VALUE>(body, 0)?;
-        if end == body.len() {
+        let mut scan = Scan::new(wide, len);
+        let end = value.read::<ADDRESS, NAME, VALUE>(&mut scan, 0)?;
+        if end == scan.text.len() {
             Ok(value)
         } else {
             Err(ParseError::To(end))
         }
     }
 
-    /// Reads the value that begins at `b[i]` into a fresh `self`; returns the index of what ended it.
+    /// Reads the value that begins at `i` into a fresh `self`; returns the index of what ended it.
     /// The classes are what ends the parts: with `COMMA` in lists.
     #[inline(always)]
     fn read<const ADDRESS: u8, const NAME: u8, const VALUE: u8>(
         &mut self,
-        b: &'a [u8],
+        scan: &mut Scan<'a>,
         i: usize,
     ) -> Result<usize, ParseError> {
-        let start = skip_ws(b, i);
-        let mut at = self.read_address::<ADDRESS>(b, start)?;
-        if b.get(at) == Some(&b';') {
-            at = self.read_params::<NAME, VALUE>(b, at)?;
+        let start = scan.skip_ws(i);
+        let mut at = self.read_address::<ADDRESS>(scan, start)?;
+        if scan.text.get(at) == Some(&b';') {
+            at = self.read_params::<NAME, VALUE>(scan, at)?;
         }
-        self.raw = trimmed(b, start, at);
+        self.raw = trimmed(scan.text, start, at);
         Ok(at)
     }
 
@@ -62,27 +66,31 @@ impl<'a> NameAddr<'a> {
     #[inline(always)]
     fn read_address<const ADDRESS: u8>(
         &mut self,
-        b: &'a [u8],
+        scan: &mut Scan<'a>,
         start: usize,
     ) -> Result<usize, ParseError> {
+        let b = scan.text;
         let mut at = start;
         loop {
+            at = scan.until::<ADDRESS>(at);
             match b.get(at) {
                 Some(b'<') => break,
-                Some(b'"') => at = quoted_end(b, at).ok_or(ParseError::To(at))?,
+                Some(b'"') => at = scan.quoted_end(at).ok_or(ParseError::To(at))?,
                 Some(b'>') => return Err(ParseError::To(at)),
-                Some(c) if !is(*c, ADDRESS) => at = until::<ADDRESS>(b, at + 1),
                 _ => return self.read_bare(b, start, at),
             }
         }
         self.display = trimmed(b, start, at);
-        let close = find(b, at, b'>');
+        let mut close = scan.until::<ANGLE>(at + 1);
+        while b.get(close) == Some(&b'<') {
+            close = scan.until::<ANGLE>(close + 1);
+        }
         self.uri = trimmed(b, at + 1, close);
         self.bracketed = true;
         if self.uri.is_empty() || close == b.len() {
             return Err(ParseError::To(at));
         }
-        Ok(skip_ws(b, close + 1))
+        Ok(scan.skip_ws(close + 1))
     }
 
     /// An addr-spec without brackets that ends at `end`: one word.
@@ -99,14 +107,15 @@ impl<'a> NameAddr<'a> {
     #[inline(always)]
     fn read_params<const NAME: u8, const VALUE: u8>(
         &mut self,
-        b: &'a [u8],
+        scan: &mut Scan<'a>,
         first: usize,
     ) -> Result<usize, ParseError> {
         const TAG: u64 = word8(b"tag");
+        let b = scan.text;
         let mut at = first;
         while b.get(at) == Some(&b';') {
-            let param = read_param::<NAME, VALUE>(b, at + 1).ok_or(ParseError::To(at))?;
-            if lower8(b, param.start, param.start + param.name.len()) == TAG {
+            let param = read_param::<NAME, VALUE>(scan, at + 1).ok_or(ParseError::To(at))?;
+            if param.name.len() == 3 && lower8(b, param.start, param.start + 3) == TAG {
                 self.tag = Some(param.value.unwrap_or_default());
             }
             at = param.end;
@@ -149,8 +158,9 @@ impl<'a> Iterator for RouteList<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let at = self.at.take()?;
         let mut value = NameAddr::default();
+        let mut scan = Scan::new(self.body, self.body.len());
         let read =
-            value.read::<{ ADDRESS | COMMA }, { NAME | COMMA }, { VALUE | COMMA }>(self.body, at);
+            value.read::<{ ADDRESS | COMMA }, { NAME | COMMA }, { VALUE | COMMA }>(&mut scan, at);
         Some(match read.map(|end| (end, self.body.get(end))) {
             Ok((_, None)) if value.bracketed => Ok(value),
             Ok((end, Some(b','))) if value.bracketed => {

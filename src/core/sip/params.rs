@@ -3,9 +3,7 @@
 //! Invariant: a value in quotes is handed out without them and whole; a backslash in it takes the
 //! next byte with it (SER lost the last byte and refused backslashes).
 
-use super::scan::{
-    ANGLE, COMMA, EQUAL, QUOTE, SEMI, WS, find, quoted_end, skip_ws, trimmed, until,
-};
+use super::scan::{ANGLE, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, find, quoted_end, trimmed, until};
 
 /// A `;`-separated parameter list, kept as text and walked on demand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,8 +41,9 @@ impl<'a> Iterator for ParamIter<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        let mut scan = Scan::new(self.text, self.text.len());
         while self.at < self.text.len() {
-            let param = read_param::<{ EQUAL | SEMI | WS }, { SEMI | WS }>(self.text, self.at);
+            let param = read_param::<{ EQUAL | SEMI | WS }, { SEMI | WS }>(&mut scan, self.at);
             // Whatever follows the value up to the next `;` belongs to no parameter.
             self.at = param.map_or(self.text.len(), |p| find(self.text, p.end, b';')) + 1;
             match param {
@@ -71,17 +70,20 @@ pub(super) struct Param<'a> {
     pub end: usize,
 }
 
-/// Reads one parameter that begins at `b[i]` (behind its `;`). `NAME` and `VALUE` are the classes
+/// Reads one parameter that begins at `i` (behind its `;`). `NAME` and `VALUE` are the classes
 /// that end its parts: `=`, `;` and white space for a name, and for a value all but `=`; `,` as well
 /// in lists. `None`: a quoted value is not closed.
 #[inline(always)]
-pub(super) fn read_param<const NAME: u8, const VALUE: u8>(b: &[u8], i: usize) -> Option<Param<'_>> {
-    let start = skip_ws(b, i);
-    let name_end = until::<NAME>(b, start);
-    let name = &b[start..name_end];
-    let after = skip_ws(b, name_end);
+pub(super) fn read_param<'a, const NAME: u8, const VALUE: u8>(
+    scan: &mut Scan<'a>,
+    i: usize,
+) -> Option<Param<'a>> {
+    let b = scan.text;
+    let start = scan.skip_ws(i);
+    let name_end = scan.until::<NAME>(start);
+    let after = scan.skip_ws(name_end);
     let mut param = Param {
-        name,
+        name: &b[start..name_end],
         value: None,
         start,
         value_end: name_end,
@@ -90,18 +92,17 @@ pub(super) fn read_param<const NAME: u8, const VALUE: u8>(b: &[u8], i: usize) ->
     if b.get(after) != Some(&b'=') {
         return Some(param);
     }
-    let from = skip_ws(b, after + 1);
+    let from = scan.skip_ws(after + 1);
     if b.get(from) == Some(&b'"') {
-        param.value_end = quoted_end(b, from)?;
+        param.value_end = scan.quoted_end(from)?;
         param.value = Some(&b[from + 1..param.value_end - 1]);
-        param.end = skip_ws(b, param.value_end);
-        return Some(param);
+    } else {
+        let to = scan.until::<VALUE>(from);
+        param.value = Some(&b[from..to]);
+        // `name=` alone keeps its place right behind the `=`.
+        param.value_end = if to == from { after + 1 } else { to };
     }
-    let to = until::<VALUE>(b, from);
-    param.value = Some(&b[from..to]);
-    // `name=` alone keeps its place right behind the `=`.
-    param.value_end = if to == from { after + 1 } else { to };
-    param.end = skip_ws(b, to);
+    param.end = scan.skip_ws(param.value_end);
     Some(param)
 }
 

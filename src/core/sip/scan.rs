@@ -4,7 +4,7 @@
 //! LF, because a folded header body keeps its line ends. Where white space ends a word every other
 //! control character does too, so that none gets into a host, a URI or a token.
 
-use super::block::{self, Block, Hits};
+use super::block::{self, Block, Hits, mask_at};
 
 /// Blank, TAB, CR, LF and, as the end of a word, any other byte below them.
 pub(super) const WS: u8 = 1;
@@ -53,28 +53,121 @@ pub(super) fn is_ws(c: u8) -> bool {
     matches!(c, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Bytes of `block` that are of a class in `MASK`.
+/// Bytes of `block` that are of any class, or a backslash, or `!`, which spares a comparison.
 #[inline(always)]
-fn hits<const MASK: u8>(block: Block) -> Hits {
-    let mut found = Hits::none();
-    if MASK & WS != 0 {
-        found = found.or(block.up_to(b' '));
+fn specials(block: Block) -> Hits {
+    let low = block.up_to(b'"');
+    let middle = block.between(b':', b'>');
+    let single = block.eq(b',').or(block.eq(b'(')).or(block.eq(b'\\'));
+    low.or(middle).or(single)
+}
+
+/// A text, and where its special characters are: 64 bytes of them at a time, found at once.
+///
+/// Invariant: `mask` speaks of the bytes from `base` on and has no bit behind the end of `text`.
+pub(super) struct Scan<'a> {
+    /// What is parsed.
+    pub text: &'a [u8],
+    /// The same and what follows it in the buffer, which spares copies at the end.
+    wide: &'a [u8],
+    base: usize,
+    mask: u64,
+}
+
+impl<'a> Scan<'a> {
+    /// Scans the first `len` bytes of `wide`, or all if it is shorter.
+    #[inline(always)]
+    pub(super) fn new(wide: &'a [u8], len: usize) -> Scan<'a> {
+        let text = wide.get(..len).unwrap_or(wide);
+        let mut scan = Scan {
+            text,
+            wide,
+            base: 0,
+            mask: 0,
+        };
+        scan.mask = scan.window(0);
+        scan
     }
-    for (class, c) in [
-        (SEMI, b';'),
-        (COMMA, b','),
-        (COLON, b':'),
-        (EQUAL, b'='),
-        (PAREN, b'('),
-        (QUOTE, b'"'),
-        (ANGLE, b'<'),
-        (ANGLE, b'>'),
-    ] {
-        if MASK & class != 0 {
-            found = found.or(block.eq(c));
+
+    /// The mask of the window at `base`, which is below the length.
+    #[inline(always)]
+    fn window(&self, base: usize) -> u64 {
+        let mask = mask_at(self.wide, base, specials);
+        match self.text.len() - base {
+            left @ 1..64 => mask & (u64::MAX >> (64 - left)),
+            0 => 0,
+            _ => mask,
         }
     }
-    found
+
+    /// Index of the first special character at or after `i`, or the length.
+    #[inline(always)]
+    fn next(&mut self, i: usize) -> usize {
+        let from = i.wrapping_sub(self.base);
+        if from < 64 {
+            let mask = self.mask >> from;
+            if mask != 0 {
+                return i + mask.trailing_zeros() as usize;
+            }
+        }
+        self.next_window(i)
+    }
+
+    /// As `next`, where this window has none left.
+    #[inline(never)]
+    fn next_window(&mut self, i: usize) -> usize {
+        let mut base = i.max(self.base + 64);
+        while base < self.text.len() {
+            let mask = self.window(base);
+            if mask != 0 {
+                (self.base, self.mask) = (base, mask);
+                return base + mask.trailing_zeros() as usize;
+            }
+            base += 64;
+        }
+        self.text.len()
+    }
+
+    /// Index of the first byte at or after `i` that is of a class in `MASK`, or the length.
+    #[inline(always)]
+    pub(super) fn until<const MASK: u8>(&mut self, mut i: usize) -> usize {
+        loop {
+            i = self.next(i);
+            match self.text.get(i) {
+                Some(c) if !is(*c, MASK) => i += 1,
+                _ => return i,
+            }
+        }
+    }
+
+    /// Index of the first byte at or after `i` that is no white space, or the length.
+    #[inline(always)]
+    pub(super) fn skip_ws(&self, i: usize) -> usize {
+        skip_ws(self.text, i)
+    }
+
+    /// Index behind the closing quote of the quoted string that opens at `i`; a backslash takes the
+    /// next byte with it. `None`: it is not closed.
+    #[inline(always)]
+    pub(super) fn quoted_end(&mut self, i: usize) -> Option<usize> {
+        let mut i = i + 1;
+        loop {
+            i = self.next(i);
+            match self.text.get(i)? {
+                b'"' => return Some(i + 1),
+                b'\\' => i += 2,
+                _ => i += 1,
+            }
+        }
+    }
+}
+
+/// Index of the first byte at or after `i` that is of a class in `MASK`, or the length.
+#[inline]
+pub(super) fn until<const MASK: u8>(b: &[u8], i: usize) -> usize {
+    let tail = b.get(i..).unwrap_or_default();
+    let found = tail.iter().position(|&c| is(c, MASK));
+    found.map_or(b.len(), |n| i + n)
 }
 
 /// Index of the first byte at or after `i` that `block_hits` or `byte_hits` (which must agree) find,
@@ -96,26 +189,8 @@ fn search(
             return i + n * block::LEN + mask.trailing_zeros() as usize;
         }
     }
-    if rest.is_empty() {
-        return b.len();
-    }
-    if let Some(last) = b.last_chunk() {
-        // The last sixteen bytes once more, without those that were searched already.
-        let mask = block_hits(Block::load(last)).mask() >> (block::LEN - rest.len());
-        return if mask == 0 {
-            b.len()
-        } else {
-            b.len() - rest.len() + mask.trailing_zeros() as usize
-        };
-    }
     let plain = rest.iter().position(|&c| byte_hits(c));
-    plain.map_or(b.len(), |n| i + n)
-}
-
-/// Index of the first byte at or after `i` that is of a class in `MASK`, or the length.
-#[inline(always)]
-pub(super) fn until<const MASK: u8>(b: &[u8], i: usize) -> usize {
-    search(b, i, hits::<MASK>, |c| is(c, MASK))
+    plain.map_or(b.len(), |n| b.len() - rest.len() + n)
 }
 
 /// Index of the first `c` at or after `i`, or the length.
@@ -138,7 +213,9 @@ pub(super) fn find2(b: &[u8], i: usize, c: u8, d: u8) -> usize {
 /// Index of the first byte at or after `i` that is no white space, or the length.
 #[inline(always)]
 pub(super) fn skip_ws(b: &[u8], mut i: usize) -> usize {
-    while i < b.len() && is_ws(b[i]) {
+    while let Some(c) = b.get(i)
+        && is_ws(*c)
+    {
         i += 1;
     }
     i

@@ -5,7 +5,7 @@
 
 use super::params::read_param;
 use super::scan::{
-    COLON, COMMA, EQUAL, PAREN, SEMI, WS, find, is_ws, lower8, port, skip_ws, trimmed, until, word8,
+    COLON, COMMA, EQUAL, PAREN, SEMI, Scan, WS, find, is_ws, lower8, port, skip_ws, trimmed, word8,
 };
 use super::{Params, ParseError};
 
@@ -83,50 +83,52 @@ impl<'a> Via<'a> {
     /// Parses the first value of a Via header body; the second part is what follows its comma.
     pub fn parse(body: &'a [u8]) -> Result<(Via<'a>, Option<&'a [u8]>), ParseError> {
         let mut via = Via::default();
-        let rest = via.read(body)?;
-        Ok((via, rest))
+        let end = via.read(body, body.len())?;
+        Ok((via, body.get(end + 1..).filter(|_| via.more)))
     }
 
-    /// As `parse`, into a fresh value.
+    /// As `parse` of the first `len` bytes of `wide`, into a fresh value; returns where it ends: at a
+    /// comma (`more` is set) or at `len`.
     #[inline]
-    pub(super) fn read(&mut self, b: &'a [u8]) -> Result<Option<&'a [u8]>, ParseError> {
-        let start = skip_ws(b, 0);
+    pub(super) fn read(&mut self, wide: &'a [u8], len: usize) -> Result<usize, ParseError> {
+        let mut scan = Scan::new(wide, len);
+        let b = scan.text;
+        let start = scan.skip_ws(0);
         let at = protocol(b, start).ok_or(ParseError::Via(start))?;
-        let host_at = self.read_transport(b, at)?;
-        let host_end = host_end(b, host_at).ok_or(ParseError::Via(host_at))?;
+        let host_at = self.read_transport(&mut scan, at)?;
+        let host_end = host_end(&mut scan, host_at).ok_or(ParseError::Via(host_at))?;
         self.host = &b[host_at..host_end];
         self.hostport = self.host;
-        let mut at = skip_ws(b, host_end);
+        let mut at = scan.skip_ws(host_end);
         if b.get(at) == Some(&b':') {
-            at = self.read_port(b, host_at, at)?;
+            at = self.read_port(&mut scan, host_at, at)?;
         }
         if b.get(at) == Some(&b';') {
-            at = self.read_params(b, at)?;
+            at = self.read_params(&mut scan, at)?;
         }
         if b.get(at) == Some(&b'(') {
             at = self.read_comment(b, at)?;
         }
         self.raw = trimmed(b, start, at);
-        match b.get(at) {
-            None => Ok(None),
-            Some(b',') => {
-                self.more = true;
-                Ok(Some(&b[at + 1..]))
-            }
-            Some(_) => Err(ParseError::Via(at)),
+        self.more = b.get(at) == Some(&b',');
+        if at == b.len() || self.more {
+            Ok(at)
+        } else {
+            Err(ParseError::Via(at))
         }
     }
 
     /// Reads the transport that begins at `at`; returns where the host begins.
     #[inline(always)]
-    fn read_transport(&mut self, b: &'a [u8], at: usize) -> Result<usize, ParseError> {
-        let end = match b.get(at..at + 4) {
-            Some(b"UDP ") => at + 3,
-            _ => until::<{ WS | SEMI | COMMA | COLON | PAREN }>(b, at),
-        };
+    fn read_transport(&mut self, scan: &mut Scan<'a>, at: usize) -> Result<usize, ParseError> {
+        let b = scan.text;
+        let end = scan.until::<{ WS | SEMI | COMMA | COLON | PAREN }>(at);
         self.transport = &b[at..end];
-        self.proto = ViaProto::of_token(self.transport);
-        let host_at = skip_ws(b, end);
+        self.proto = match self.transport {
+            b"UDP" => ViaProto::Udp,
+            other => ViaProto::of_token(other),
+        };
+        let host_at = scan.skip_ws(end);
         if end == at || host_at == end {
             return Err(ParseError::Via(end));
         }
@@ -134,22 +136,29 @@ impl<'a> Via<'a> {
     }
 
     /// Reads `:port` whose colon is at `at`; returns the index of the next non-blank.
-    #[inline]
-    fn read_port(&mut self, b: &'a [u8], host_at: usize, at: usize) -> Result<usize, ParseError> {
-        let from = skip_ws(b, at + 1);
-        let to = until::<{ WS | SEMI | COMMA | PAREN }>(b, from);
+    #[inline(always)]
+    fn read_port(
+        &mut self,
+        scan: &mut Scan<'a>,
+        host_at: usize,
+        at: usize,
+    ) -> Result<usize, ParseError> {
+        let b = scan.text;
+        let from = scan.skip_ws(at + 1);
+        let to = scan.until::<{ WS | SEMI | COMMA | PAREN }>(from);
         self.port = &b[from..to];
         self.port_no = port(self.port).ok_or(ParseError::Via(from))?;
         self.hostport = &b[host_at..to];
-        Ok(skip_ws(b, to))
+        Ok(scan.skip_ws(to))
     }
 
     /// Reads the parameters, the first `;` being at `first`; returns the index of what follows.
-    #[inline]
-    fn read_params(&mut self, b: &'a [u8], first: usize) -> Result<usize, ParseError> {
+    #[inline(always)]
+    fn read_params(&mut self, scan: &mut Scan<'a>, first: usize) -> Result<usize, ParseError> {
+        let b = scan.text;
         let mut at = first;
         while b.get(at) == Some(&b';') {
-            let param = read_param::<NAME, VALUE>(b, at + 1).ok_or(ParseError::Via(at))?;
+            let param = read_param::<NAME, VALUE>(scan, at + 1).ok_or(ParseError::Via(at))?;
             if param.name.is_empty() {
                 return Err(ParseError::Via(at));
             }
@@ -244,7 +253,8 @@ fn loose_protocol(b: &[u8], i: usize) -> Option<usize> {
 
 /// Index behind the host that begins at `i`: a token, or an IPv6 reference in brackets.
 #[inline(always)]
-fn host_end(b: &[u8], i: usize) -> Option<usize> {
+fn host_end(scan: &mut Scan<'_>, i: usize) -> Option<usize> {
+    let b = scan.text;
     let end = if b.get(i) == Some(&b'[') {
         let close = find(b, i, b']');
         let inside = b.get(i + 1..close)?;
@@ -254,7 +264,7 @@ fn host_end(b: &[u8], i: usize) -> Option<usize> {
         }
         close + 1
     } else {
-        until::<{ WS | SEMI | COMMA | COLON | PAREN }>(b, i)
+        scan.until::<{ WS | SEMI | COMMA | COLON | PAREN }>(i)
     };
     (end > i).then_some(end)
 }
