@@ -10,7 +10,7 @@
 use super::mutex::RawShmMutex;
 use super::rank::LockRank;
 use super::segment;
-use super::slot::{MAX_PROCESSES, process_slot};
+use super::slot::process_slot;
 
 /// A lock that a dead process held.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +39,10 @@ impl HeldLock {
 /// The locks that process `dead`, which was reaped, holds now. A list of at most
 /// [`super::MAX_HELD`]; `None` if the process held more and all places must be searched.
 pub fn held_locks(dead: u16) -> Option<Vec<HeldLock>> {
-    let area = segment::area_of(dead);
-    if area.is_null() {
+    let Some(heap) = segment::heap() else {
         return Some(Vec::new());
-    }
-    // SAFETY: an area inside the segment, made of atomics.
-    let offsets = unsafe { &*area }.held()?;
+    };
+    let offsets = heap.area(dead).held()?;
     let len = segment::len();
     let mut held = Vec::new();
     for offset in offsets {
@@ -67,16 +65,12 @@ pub fn held_locks(dead: u16) -> Option<Vec<HeldLock>> {
 pub fn recover_processes(dead: &[u16]) {
     let me = process_slot();
     for &slot in dead {
-        assert!(
-            usize::from(slot) < MAX_PROCESSES && slot != me,
-            "slot {slot} lives"
-        );
+        assert!(slot != me, "slot {slot} lives");
     }
     let Some(heap) = segment::heap() else { return };
     heap.recover(me, dead);
     for &slot in dead {
-        // SAFETY: an area inside the segment, made of atomics; its owner is dead.
-        unsafe { &*heap.area(slot) }.clear_held();
+        heap.area(slot).clear_held();
     }
 }
 

@@ -19,7 +19,6 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use super::alloc::Heap;
 use super::alloc::layout::{GRANULE, Plan};
-use super::slot::{MAX_PROCESSES, ProcArea};
 
 /// First word of a segment: "SERshm" and a zero.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"SERshm\0\0");
@@ -193,15 +192,6 @@ pub(super) fn plausible(heap: &Heap, offset: u64) -> bool {
 /// Length of the mapping in bytes; 0 without one.
 pub(super) fn len() -> u64 {
     heap().map_or(0, |heap| heap.header().len.load(Ordering::Relaxed))
-}
-
-/// The area of process `slot`; null before the segment was created.
-pub(super) fn area_of(slot: u16) -> *mut ProcArea {
-    assert!(usize::from(slot) < MAX_PROCESSES);
-    match Segment::get() {
-        Some(segment) => segment.mapping.heap().area(slot),
-        None => std::ptr::null_mut(),
-    }
 }
 
 /// The segment of a test program: created by whichever test comes first, 1 GiB of sparse heap.

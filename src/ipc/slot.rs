@@ -132,11 +132,9 @@ static AREA: AtomicPtr<ProcArea> = AtomicPtr::new(std::ptr::null_mut());
 pub fn set_process_slot(slot: u16) {
     assert!(usize::from(slot) < MAX_PROCESSES, "no process slot {slot}");
     SLOT.store(u32::from(slot), Ordering::Relaxed);
-    let area = segment::area_of(slot);
-    if !area.is_null() {
-        // SAFETY: an area inside the segment, which is never unmapped, made of atomics.
-        unsafe { &*area }.adopt(slot);
-    }
+    let area = segment::heap().map_or(std::ptr::null_mut(), |heap| {
+        std::ptr::from_ref(heap.adopt(slot)).cast_mut()
+    });
     AREA.store(area, Ordering::Release);
 }
 
@@ -165,18 +163,15 @@ pub(super) fn area() -> &'static ProcArea {
 
 #[cold]
 fn area_slow() -> &'static ProcArea {
-    let area = segment::area_of(process_slot());
-    if area.is_null() {
+    let Some(heap) = segment::heap() else {
         // No segment yet: locks still work, nothing is on record. All threads may write here.
         return &NO_SEGMENT;
-    }
+    };
+    let area = heap.adopt(process_slot());
     if SLOT.load(Ordering::Relaxed) != UNSET {
-        AREA.store(area, Ordering::Release);
+        AREA.store(std::ptr::from_ref(area).cast_mut(), Ordering::Release);
     }
-    // SAFETY: `area_of` gives null or an area inside the segment, which is never unmapped.
-    let found = unsafe { &*area };
-    found.adopt(process_slot());
-    found
+    area
 }
 
 static NO_SEGMENT: ProcArea = ProcArea {

@@ -49,6 +49,8 @@ pub struct Header {
     pub limit: AtomicU64,
     /// Offset of the heap.
     pub heap_start: AtomicU64,
+    /// One bit for each process slot that was ever used.
+    pub adopted: [AtomicU64; MAX_PROCESSES / 64],
     pub out: Out,
     pub tags: TagNames,
     pub pages: Pages,

@@ -29,7 +29,7 @@ mod tests;
 use super::mutex::RawShmMutex;
 use super::rank::LockRank;
 use super::segment::{self, LAYOUT_VERSION, MAGIC};
-use super::slot::{self, ProcArea};
+use super::slot::{self, MAX_PROCESSES, ProcArea};
 use cache::Word;
 use layout::{
     BLOCK_HEADER, CACHE_LIMIT, CLASS_SIZE, CLASSES, GRANULE, GRANULE_SHIFT, Header, MAX_SMALL,
@@ -88,9 +88,32 @@ impl Heap {
         unsafe { &*self.base.cast::<Header>() }
     }
 
-    /// The area of `slot`, which is below `MAX_PROCESSES`.
-    pub fn area(&self, slot: u16) -> *mut ProcArea {
-        self.base.wrapping_add(area_offset(slot) as usize).cast()
+    /// The area of `slot`. Panics if there is no such slot.
+    pub fn area(&self, slot: u16) -> &'static ProcArea {
+        assert!(usize::from(slot) < MAX_PROCESSES, "no process slot {slot}");
+        // SAFETY: an area inside the mapping (`at`, `Plan`), made of atomics.
+        unsafe { &*self.base.wrapping_add(area_offset(slot) as usize).cast() }
+    }
+
+    /// The area of `slot`, which a process begins to use.
+    pub fn adopt(&self, slot: u16) -> &'static ProcArea {
+        let area = self.area(slot);
+        let word = &self.header().adopted[usize::from(slot) / 64];
+        let bit = 1 << (slot % 64);
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            area.adopt(slot);
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        area
+    }
+
+    /// The areas that any process ever used; reading others would cost memory.
+    pub fn adopted(&self) -> impl Iterator<Item = &'static ProcArea> {
+        let heap = *self;
+        (0..MAX_PROCESSES as u16).filter_map(move |slot| {
+            let word = heap.header().adopted[usize::from(slot) / 64].load(Ordering::Relaxed);
+            (word >> (slot % 64) & 1 != 0).then(|| heap.area(slot))
+        })
     }
 
     /// The entry of granule `index`.

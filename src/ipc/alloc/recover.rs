@@ -38,8 +38,7 @@ impl Heap {
             }
         }
         for &slot in dead {
-            // SAFETY: an area inside the mapping, made of atomics; its owner is dead.
-            let area = unsafe { &*self.area(slot) };
+            let area = self.area(slot);
             for class in 0..CLASSES {
                 self.drop_foreign(area, slot, class);
                 self.flush(area, me, class, u32::MAX);
@@ -92,8 +91,7 @@ impl Heap {
     fn rebuild_class(&self, class: usize, dead: &[u16]) {
         let central = &self.header().classes[class];
         for &slot in dead {
-            // SAFETY: an area inside the mapping, made of atomics; its owner is dead.
-            let cache = unsafe { &(*self.area(slot)).caches.0[class] };
+            let cache = &self.area(slot).caches.0[class];
             cache.head.store(0, Ordering::Relaxed);
             cache.count.store(0, Ordering::Relaxed);
         }

@@ -1,13 +1,10 @@
 //! How much shared memory is used, by whom, and in how many pieces the rest lies.
 
-#![allow(unsafe_code)]
-
 use std::sync::atomic::Ordering;
 
 use super::Heap;
 use super::layout::CLASSES;
 use crate::ipc::segment;
-use crate::ipc::slot::MAX_PROCESSES;
 
 /// The figures of RPC `core.shmmem`; all but `fragments` in bytes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -65,9 +62,7 @@ impl Heap {
                 allocations: 0,
             })
             .collect();
-        for slot in 0..MAX_PROCESSES as u16 {
-            // SAFETY: an area inside the mapping, made of atomics.
-            let area = unsafe { &*self.area(slot) };
+        for area in self.adopted() {
             for (count, tag) in area.tags.0.iter().zip(&mut stats) {
                 tag.used += count.requested.load(Ordering::Relaxed);
                 tag.real_used += count.real.load(Ordering::Relaxed);
@@ -104,9 +99,7 @@ impl Heap {
             .map(|class| u64::from(class.free.load(Ordering::Relaxed)))
             .sum();
         let mut cached = 0;
-        for slot in 0..MAX_PROCESSES as u16 {
-            // SAFETY: an area inside the mapping, made of atomics.
-            let area = unsafe { &*self.area(slot) };
+        for area in self.adopted() {
             cached += (0..CLASSES)
                 .map(|class| u64::from(area.caches.0[class].count.load(Ordering::Relaxed)))
                 .sum::<u64>();

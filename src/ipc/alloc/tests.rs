@@ -25,10 +25,7 @@ impl Lab {
     }
 
     fn area(&self, slot: u16) -> &ProcArea {
-        // SAFETY: an area inside the mapping, made of atomics.
-        let area = unsafe { &*self.heap().area(slot) };
-        area.adopt(slot);
-        area
+        self.heap().adopt(slot)
     }
 
     fn alloc(&self, slot: u16, size: usize) -> Result<u64, ShmFull> {
@@ -226,8 +223,7 @@ fn a_class_whose_owner_died_is_rebuilt_from_the_headers() {
             .map(|_| lab.alloc(7, 100).expect("memory"))
             .collect();
         extra.into_iter().for_each(|offset| lab.free(7, offset));
-        // SAFETY: an area inside the mapping, made of atomics.
-        let cache = &unsafe { &*heap.area(7) }.caches.0[class];
+        let cache = &heap.area(7).caches.0[class];
         let central = &heap.header().classes[class];
         central.lock.lock_as(7);
         let offset = cache.head.load(Ordering::Relaxed);
