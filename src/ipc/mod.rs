@@ -48,7 +48,10 @@ pub use alloc::stats::tag_stats;
 pub use alloc::{MAX_TAG_NAME, MAX_TAGS, ShmFull, ShmStats, ShmTag, TagStats, shm_stats};
 pub use boxed::{ShmBox, shm_static};
 pub use list::{Cursor, Iter, IterMut, ShmList};
-pub use mutex::{RawShmMutex, ShmMutex, ShmMutexGuard, StuckHook, ranked, set_stuck_hook};
+pub use mutex::{
+    RawShmMutex, ShmMutex, ShmMutexGuard, StuckHook, mutex_owner, ranked, seize_mutex,
+    set_stuck_hook,
+};
 pub use per_process::PerProcess;
 pub use proctable::{MAX_DESC, ProcEntry, ProcState, ProcTable};
 pub use rank::LockRank;

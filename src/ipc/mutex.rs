@@ -60,6 +60,25 @@ pub const fn ranked<T>(rank: LockRank, value: T) -> ShmMutex<T> {
     lock_api::Mutex::from_raw(RawShmMutex::new(rank, 0), value)
 }
 
+/// The process slot that holds `mutex`, if any does.
+pub fn mutex_owner<T>(mutex: &ShmMutex<T>) -> Option<u16> {
+    // SAFETY: only reads the word; nothing is unlocked.
+    unsafe { mutex.raw() }.owner()
+}
+
+/// Takes `mutex` over from the dead process `slot`, to repair its value; `None` if `slot` does not
+/// hold it. Only for a process that was reaped.
+pub fn seize_mutex<T>(mutex: &ShmMutex<T>, slot: u16) -> Option<ShmMutexGuard<'_, T>> {
+    // SAFETY: a seized lock is held by this process, which has no guard for it yet; that of the
+    // dead ended with its process.
+    unsafe {
+        mutex
+            .raw()
+            .seize(slot)
+            .then(|| mutex.make_guard_unchecked())
+    }
+}
+
 impl RawShmMutex {
     /// A free lock of class `rank`. Locks of one class may be held together when their `index`
     /// ascends.

@@ -117,6 +117,52 @@ fn the_killed_holder_of_a_mutex_is_found_and_the_mutex_released() {
     assert_eq!(held_locks(dead).expect("empty").len(), 0);
 }
 
+/// A child that was killed while it held `mutex`; its slot is the lease's.
+fn killed_holder(mutex: &ShmMutex<u32>, lease: &SlotLease) {
+    let held = shm_static(AtomicBool::new(false), ShmTag::CORE).expect("memory");
+    let pid = fork_child(lease.slot(), || {
+        let mut guard = mutex.lock();
+        *guard = 7;
+        held.store(true, Ordering::Release);
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    });
+    wait_until("the child locks", || held.load(Ordering::Acquire));
+    kill(pid);
+    assert_eq!(wait_child(pid), -libc::SIGKILL);
+}
+
+#[test]
+fn a_seized_mutex_gives_its_value_to_the_one_who_repairs_it() {
+    test_segment();
+    let mutex = shm_static(ranked(LockRank::MODULE, 0_u32), ShmTag::CORE).expect("memory");
+    let lease = lease_slot();
+    killed_holder(mutex, &lease);
+    assert_eq!(mutex_owner(mutex), Some(lease.slot()));
+    let mut guard = seize_mutex(mutex, lease.slot()).expect("the dead holds it");
+    assert_eq!(std::mem::replace(&mut *guard, 8), 7);
+    assert_eq!(mutex_owner(mutex), Some(process_slot()));
+    assert!(seize_mutex(mutex, lease.slot()).is_none());
+    drop(guard);
+    assert_eq!(*mutex.lock(), 8);
+    recover_processes(&[lease.slot()]);
+}
+
+#[test]
+fn the_stuck_hook_frees_a_process_that_waits_for_the_dead() {
+    test_segment();
+    let mutex = shm_static(ranked(LockRank::MODULE, 0_u32), ShmTag::CORE).expect("memory");
+    let (dead, waiter) = (lease_slot(), lease_slot());
+    killed_holder(mutex, &dead);
+    let pid = fork_child(waiter.slot(), || {
+        let new = set_stuck_hook(|lock, owner| assert!(lock.force_release(owner)));
+        i32::from(!new) + i32::from(*mutex.lock() != 7)
+    });
+    assert_eq!(wait_child(pid), 0);
+    recover_processes(&[dead.slot()]);
+}
+
 #[test]
 fn a_second_lock_by_the_same_process_panics_and_does_not_hang() {
     test_segment();
