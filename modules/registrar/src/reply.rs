@@ -1,0 +1,124 @@
+//! The answer to a REGISTER: the Contact line of all valid bindings, status, P-Registrar-Error.
+
+use crate::error::{RegError, reason};
+use crate::params::RECEIVED_PARAM;
+use bumpalo::collections::Vec as BumpVec;
+use ser::core::module::api::usrloc::{ContactInfo, Record};
+use ser::core::msg::{ReplyLump, ReplyLumpKind, SipMsg};
+
+/// Writes `Contact: <uri>;q=…;expires=…;received="…", …` CRLF for the valid bindings (whose address of
+/// record is `aor`, if given); nothing where there is none. Runs under the record's lock.
+pub fn write_contacts(
+    line: &mut BumpVec<'_, u8>,
+    record: &dyn Record,
+    aor: Option<&[u8]>,
+    now: i64,
+) {
+    record.for_each(&mut |_, contact| {
+        let listed = contact.is_valid(now) && aor.is_none_or(|a| contact.aor.eq_ignore_ascii_case(a));
+        if listed {
+            line.extend_from_slice(if line.is_empty() { b"Contact: " } else { b", " });
+            write_contact(line, &contact, now);
+        }
+        true
+    });
+    if !line.is_empty() {
+        line.extend_from_slice(b"\r\n");
+    }
+}
+
+fn write_contact(line: &mut BumpVec<'_, u8>, contact: &ContactInfo<'_>, now: i64) {
+    line.push(b'<');
+    line.extend_from_slice(contact.uri);
+    line.push(b'>');
+    if contact.q >= 0 {
+        line.extend_from_slice(b";q=");
+        write_q(line, contact.q);
+    }
+    line.extend_from_slice(b";expires=");
+    write_number(line, (contact.expires - now).max(0).unsigned_abs());
+    if !contact.received.is_empty() {
+        line.push(b';');
+        line.extend_from_slice(RECEIVED_PARAM.bytes());
+        line.extend_from_slice(b"=\"");
+        line.extend_from_slice(contact.received);
+        line.push(b'"');
+    }
+}
+
+/// Thousandths in their shortest form: `1`, `0.5`, `0.123`, `0`.
+fn write_q(line: &mut BumpVec<'_, u8>, q: i32) {
+    if q >= 1000 {
+        line.push(b'1');
+        return;
+    }
+    line.push(b'0');
+    let digits = [q / 100, q / 10 % 10, q % 10].map(|d| b'0' + d as u8);
+    let used = digits.iter().rposition(|&d| d != b'0').map_or(0, |i| i + 1);
+    if used > 0 {
+        line.push(b'.');
+        line.extend_from_slice(&digits[..used]);
+    }
+}
+
+fn write_number(line: &mut BumpVec<'_, u8>, mut n: u64) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    line.extend_from_slice(&digits[at..]);
+}
+
+/// Sends the answer with module `sl`. 1: stored and told; 0: refused and told (the script ends);
+/// -1: the reply could not be sent.
+pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), RegError>) -> i32 {
+    let mut add = |text: &'a [u8]| {
+        if !text.is_empty() {
+            msg.reply_lumps.push(ReplyLump { kind: ReplyLumpKind::Header, text });
+        }
+    };
+    add(contacts);
+    let code = match result {
+        Ok(()) => 200,
+        Err(error) => {
+            let (code, text) = error.answer();
+            let mut line = BumpVec::with_capacity_in(text.len() + 24, msg.arena);
+            line.extend_from_slice(b"P-Registrar-Error: ");
+            line.extend_from_slice(text.as_bytes());
+            line.extend_from_slice(b"\r\n");
+            msg.reply_lumps
+                .push(ReplyLump { kind: ReplyLumpKind::Header, text: line.into_bump_slice() });
+            code
+        }
+    };
+    let sl = crate::SL.get().expect("bound in init");
+    if (sl.reply)(msg, code, reason(code).as_bytes()) < 0 {
+        return -1;
+    }
+    i32::from(result.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bumpalo::Bump;
+
+    fn q(value: i32) -> String {
+        let arena = Bump::new();
+        let mut line = BumpVec::new_in(&arena);
+        write_q(&mut line, value);
+        String::from_utf8(line.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn q_is_printed_in_its_shortest_form() {
+        let printed: Vec<_> = [1000, 500, 123, 120, 50, 5, 0].into_iter().map(q).collect();
+        assert_eq!(printed, ["1", "0.5", "0.123", "0.12", "0.05", "0.005", "0"]);
+    }
+}
