@@ -33,7 +33,10 @@ pub fn init() -> Result<(), String> {
 fn reference(name: &str, param: &StrParam) -> Result<AvpSpec, String> {
     match param.bytes() {
         [b'$', spec @ ..] => script::parse_avp_spec(spec).map_err(|why| format!("{name}: {why}")),
-        other => Err(format!("{name} must begin with $, not {:?}", String::from_utf8_lossy(other))),
+        other => Err(format!(
+            "{name} must begin with $, not {:?}",
+            String::from_utf8_lossy(other)
+        )),
     }
 }
 
@@ -50,7 +53,9 @@ pub fn set_answer<'a>(msg: &mut SipMsg<'a>, code: u16, reason: &'static str, con
 }
 
 fn set<'a>(msg: &mut SipMsg<'a>, spec: &'static AvpSpec, value: AvpValue<'a>) {
-    let AvpName::Literal(name) = &spec.name else { return };
+    let AvpName::Literal(name) = &spec.name else {
+        return;
+    };
     msg.avps.retain(|avp| !spec.matches(avp));
     msg.avps.push(Avp {
         track: spec.track.unwrap_or(AvpTrack::From),
@@ -63,11 +68,20 @@ fn set<'a>(msg: &mut SipMsg<'a>, spec: &'static AvpSpec, value: AvpValue<'a>) {
 
 /// The address of record to store: `aor_attr` on the To track, else the To URI as received.
 pub fn aor<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
-    if let Some(AvpSpec { name: AvpName::Literal(name), .. }) = &attributes().aor {
-        let set = msg.avps.as_slice().iter().rev().find_map(|avp| match avp.value {
-            AvpValue::Str(aor) if avp.track == AvpTrack::To && *avp.name == **name => Some(aor),
-            _ => None,
-        });
+    if let Some(AvpSpec {
+        name: AvpName::Literal(name),
+        ..
+    }) = &attributes().aor
+    {
+        let set = msg
+            .avps
+            .as_slice()
+            .iter()
+            .rev()
+            .find_map(|avp| match avp.value {
+                AvpValue::Str(aor) if avp.track == AvpTrack::To && *avp.name == **name => Some(aor),
+                _ => None,
+            });
         if set.is_some() {
             return set;
         }

@@ -17,7 +17,9 @@ pub fn apply(record: &mut dyn Record, wanted: &Wanted<'_>, now: i64) -> Result<(
         Wanted::Change(contacts) => {
             let known = count(record, now);
             check_limit(record, contacts, known.valid)?;
-            let result = contacts.iter().try_for_each(|contact| change(record, contact));
+            let result = contacts
+                .iter()
+                .try_for_each(|contact| change(record, contact));
             if result.is_err() && known.all == 0 {
                 record.clear();
             }
@@ -42,7 +44,11 @@ fn count(record: &dyn Record, now: i64) -> Count {
 }
 
 /// `max_contacts`: valid ones plus new minus removed.
-fn check_limit(record: &dyn Record, contacts: &[ContactInfo<'_>], valid: i64) -> Result<(), RegError> {
+fn check_limit(
+    record: &dyn Record,
+    contacts: &[ContactInfo<'_>],
+    valid: i64,
+) -> Result<(), RegError> {
     let limit = MAX_CONTACTS.get();
     if limit <= 0 {
         return Ok(());
@@ -55,7 +61,11 @@ fn check_limit(record: &dyn Record, contacts: &[ContactInfo<'_>], valid: i64) ->
             (true, false) | (false, true) => {}
         }
     }
-    if after > limit { Err(RegError::TooManyContacts) } else { Ok(()) }
+    if after > limit {
+        Err(RegError::TooManyContacts)
+    } else {
+        Ok(())
+    }
 }
 
 /// The binding of the same URI (byte by byte), or of the same instance.
@@ -76,7 +86,9 @@ fn change(record: &mut dyn Record, contact: &ContactInfo<'_>) -> Result<(), RegE
     match (find(record, contact), contact.expires == 0) {
         (Some(position), true) => record.remove(position),
         (Some(position), false) => {
-            record.update(position, contact).map_err(|_| RegError::UpdateFailed)?;
+            record
+                .update(position, contact)
+                .map_err(|_| RegError::UpdateFailed)?;
         }
         (None, false) => record.insert(contact).map_err(|_| RegError::InsertFailed)?,
         (None, true) => {}

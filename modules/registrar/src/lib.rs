@@ -14,14 +14,20 @@ mod wanted;
 
 use ser::core::module::api::usrloc::{Domain, Usrloc, UsrlocApi};
 use ser::core::module::api::{self, SlApi};
-use ser::core::module::{Arg, ArgType, Args, Command, CmdFn, RouteMask};
+use ser::core::module::{Arg, ArgType, Args, CmdFn, Command, RouteMask};
 use std::sync::OnceLock;
 
 static USRLOC: OnceLock<&'static dyn Usrloc> = OnceLock::new();
 static SL: OnceLock<&'static SlApi> = OnceLock::new();
 
 const fn command(name: &'static str, func: CmdFn, params: &'static [ArgType]) -> Command {
-    Command { name, func, params, fixup: Some(domain_fixup), routes: RouteMask::RF }
+    Command {
+        name,
+        func,
+        params,
+        fixup: Some(domain_fixup),
+        routes: RouteMask::RF,
+    }
 }
 
 const TABLE: &[ArgType] = &[ArgType::Str];
@@ -77,5 +83,7 @@ fn domain_fixup(args: &mut Vec<Arg>) -> Result<(), String> {
 
 /// The table of a call.
 fn domain(args: Args) -> Domain {
-    *args.custom(0).expect("the fixup made a Domain of argument 1")
+    *args
+        .custom(0)
+        .expect("the fixup made a Domain of argument 1")
 }

@@ -3,9 +3,9 @@
 use crate::params::{APPEND_BRANCHES, LOAD_NAT_FLAG, RECEIVED_TO_URI, flag_bit};
 use crate::save::aor_filter;
 use crate::{domain, uid, usrloc};
-use bumpalo::collections::Vec as BumpVec;
 use ser::core::module::Args;
 use ser::core::module::api::usrloc::{ContactInfo, contact_flags};
+use ser::core::msg::BumpVec;
 use ser::core::msg::{Branch, MAX_BRANCHES, SipMsg};
 use ser::core::net::SocketInfo;
 
@@ -28,13 +28,17 @@ struct Found<'a> {
 /// Rewrites the Request-URI to the first valid contact and makes branches of the others.
 /// 1, or -1 no uid, -3 nobody registered, -5 nothing valid.
 pub fn lookup(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let Ok(aor) = aor_filter(msg, args) else { return NO_UID };
+    let Ok(aor) = aor_filter(msg, args) else {
+        return NO_UID;
+    };
     let found = match find(msg, args, aor) {
         Ok(found) => found,
         Err(code) => return code,
     };
     let mut contacts = found.into_iter();
-    let Some(first) = contacts.next() else { return NO_VALID_CONTACT };
+    let Some(first) = contacts.next() else {
+        return NO_VALID_CONTACT;
+    };
     use_first(msg, &first);
     if APPEND_BRANCHES.get() != 0 {
         for contact in contacts {
@@ -46,7 +50,9 @@ pub fn lookup(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 
 /// 1 if the user has a valid binding, else -1.
 pub fn registered(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let Ok(aor) = aor_filter(msg, args) else { return -1 };
+    let Ok(aor) = aor_filter(msg, args) else {
+        return -1;
+    };
     match find(msg, args, aor) {
         Ok(found) if !found.is_empty() => 1,
         Ok(_) | Err(_) => -1,
@@ -75,10 +81,11 @@ fn find<'a>(
     if any { Ok(found) } else { Err(NO_RECORD) }
 }
 
-fn copy<'a>(arena: &'a bumpalo::Bump, contact: &ContactInfo<'_>) -> Found<'a> {
+fn copy<'a>(arena: &'a ser::core::msg::Bump, contact: &ContactInfo<'_>) -> Found<'a> {
     let to_uri = RECEIVED_TO_URI.get() != 0 && !contact.received.is_empty();
     let uri = if to_uri {
-        let mut uri = BumpVec::with_capacity_in(contact.uri.len() + contact.received.len() + 12, arena);
+        let mut uri =
+            BumpVec::with_capacity_in(contact.uri.len() + contact.received.len() + 12, arena);
         uri.extend_from_slice(contact.uri);
         uri.extend_from_slice(b";received=\"");
         uri.extend_from_slice(contact.received);
@@ -89,7 +96,11 @@ fn copy<'a>(arena: &'a bumpalo::Bump, contact: &ContactInfo<'_>) -> Found<'a> {
     };
     Found {
         uri,
-        received: if to_uri { b"" } else { arena.alloc_slice_copy(contact.received) },
+        received: if to_uri {
+            b""
+        } else {
+            arena.alloc_slice_copy(contact.received)
+        },
         q: contact.q,
         nat: contact.flags & contact_flags::NAT != 0,
         socket: contact.socket,

@@ -29,18 +29,30 @@ pub static USE_DOMAIN: IntParam = IntParam::new(0);
 pub static CASE_SENSITIVE: IntParam = IntParam::new(0);
 
 const fn int(name: &'static str, place: &'static IntParam) -> Param {
-    Param { name, kind: ParamKind::Int(place) }
+    Param {
+        name,
+        kind: ParamKind::Int(place),
+    }
 }
 const fn text(name: &'static str, place: &'static StrParam) -> Param {
-    Param { name, kind: ParamKind::Str(place) }
+    Param {
+        name,
+        kind: ParamKind::Str(place),
+    }
 }
 
 pub const TABLE: &[Param] = &[
     int("default_expires", &DEFAULT_EXPIRES),
     int("default_q", &DEFAULT_Q),
     int("append_branches", &APPEND_BRANCHES),
-    Param { name: "save_nat_flag", kind: ParamKind::Flag(&SAVE_NAT_FLAG) },
-    Param { name: "load_nat_flag", kind: ParamKind::Flag(&LOAD_NAT_FLAG) },
+    Param {
+        name: "save_nat_flag",
+        kind: ParamKind::Flag(&SAVE_NAT_FLAG),
+    },
+    Param {
+        name: "load_nat_flag",
+        kind: ParamKind::Flag(&LOAD_NAT_FLAG),
+    },
     int("min_expires", &MIN_EXPIRES),
     int("max_expires", &MAX_EXPIRES),
     text("received_param", &RECEIVED_PARAM),
@@ -52,7 +64,10 @@ pub const TABLE: &[Param] = &[
     text("aor_attr", &AOR_ATTR),
     int("use_domain", &USE_DOMAIN),
     int("case_sensitive", &CASE_SENSITIVE),
-    Param { name: "nat_flag", kind: ParamKind::IntFn(set_nat_flag) },
+    Param {
+        name: "nat_flag",
+        kind: ParamKind::IntFn(set_nat_flag),
+    },
 ];
 
 /// `nat_flag` of 0.8/0.9 is both flags of 2.x.
@@ -67,14 +82,22 @@ pub fn check() -> Result<(), String> {
     if DEFAULT_Q.get() != -1 {
         DEFAULT_Q.set(DEFAULT_Q.get().clamp(0, 1000));
     }
-    for (name, flag) in [("save_nat_flag", &SAVE_NAT_FLAG), ("load_nat_flag", &LOAD_NAT_FLAG)] {
+    for (name, flag) in [
+        ("save_nat_flag", &SAVE_NAT_FLAG),
+        ("load_nat_flag", &LOAD_NAT_FLAG),
+    ] {
         if !(-1..=31).contains(&flag.get()) {
-            return Err(format!("{name}: message flags are 0..31, not {}", flag.get()));
+            return Err(format!(
+                "{name}: message flags are 0..31, not {}",
+                flag.get()
+            ));
         }
     }
-    for (name, value) in
-        [("default_expires", &DEFAULT_EXPIRES), ("min_expires", &MIN_EXPIRES), ("max_expires", &MAX_EXPIRES)]
-    {
+    for (name, value) in [
+        ("default_expires", &DEFAULT_EXPIRES),
+        ("min_expires", &MIN_EXPIRES),
+        ("max_expires", &MAX_EXPIRES),
+    ] {
         if value.get() < 0 {
             return Err(format!("{name} must not be negative"));
         }

@@ -2,8 +2,8 @@
 
 use crate::error::{RegError, reason};
 use crate::params::RECEIVED_PARAM;
-use bumpalo::collections::Vec as BumpVec;
 use ser::core::module::api::usrloc::{ContactInfo, Record};
+use ser::core::msg::BumpVec;
 use ser::core::msg::{ReplyLump, ReplyLumpKind, SipMsg};
 
 /// Writes `Contact: <uri>;q=…;expires=…;received="…", …` CRLF for the valid bindings (whose address of
@@ -15,7 +15,8 @@ pub fn write_contacts(
     now: i64,
 ) {
     record.for_each(&mut |_, contact| {
-        let listed = contact.is_valid(now) && aor.is_none_or(|a| contact.aor.eq_ignore_ascii_case(a));
+        let listed =
+            contact.is_valid(now) && aor.is_none_or(|a| contact.aor.eq_ignore_ascii_case(a));
         if listed {
             line.extend_from_slice(if line.is_empty() { b"Contact: " } else { b", " });
             write_contact(line, &contact, now);
@@ -80,7 +81,10 @@ fn write_number(line: &mut BumpVec<'_, u8>, mut n: u64) {
 pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), RegError>) -> i32 {
     let mut add = |text: &'a [u8]| {
         if !text.is_empty() {
-            msg.reply_lumps.push(ReplyLump { kind: ReplyLumpKind::Header, text });
+            msg.reply_lumps.push(ReplyLump {
+                kind: ReplyLumpKind::Header,
+                text,
+            });
         }
     };
     add(contacts);
@@ -92,8 +96,10 @@ pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), Reg
             line.extend_from_slice(b"P-Registrar-Error: ");
             line.extend_from_slice(text.as_bytes());
             line.extend_from_slice(b"\r\n");
-            msg.reply_lumps
-                .push(ReplyLump { kind: ReplyLumpKind::Header, text: line.into_bump_slice() });
+            msg.reply_lumps.push(ReplyLump {
+                kind: ReplyLumpKind::Header,
+                text: line.into_bump_slice(),
+            });
             code
         }
     };
@@ -107,7 +113,7 @@ pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), Reg
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bumpalo::Bump;
+    use ser::core::msg::Bump;
 
     fn q(value: i32) -> String {
         let arena = Bump::new();

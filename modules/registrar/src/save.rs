@@ -3,9 +3,9 @@
 use crate::error::RegError;
 use crate::wanted::{self, Wanted};
 use crate::{attributes, bindings, domain, reply, uid, usrloc};
-use bumpalo::collections::Vec as BumpVec;
 use ser::core::module::Args;
-use ser::core::module::api::usrloc::contact_flags;
+use ser::core::module::api::usrloc::{Record, contact_flags};
+use ser::core::msg::BumpVec;
 use ser::core::msg::SipMsg;
 
 /// Stores the contacts and answers. 1: done; 0: refused with an answer, the script ends; -1: the
@@ -20,14 +20,18 @@ pub fn save_memory(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 }
 
 fn save_and_reply(msg: &mut SipMsg<'_>, args: Args, flags: u32) -> i32 {
-    let Ok(aor) = aor_filter(msg, args) else { return -1 };
+    let Ok(aor) = aor_filter(msg, args) else {
+        return -1;
+    };
     let (contacts, result) = process(msg, args, aor, flags);
     reply::send(msg, contacts, result)
 }
 
 /// Stores the contacts and leaves the answer in attributes. 1: done; -2: refused; -1 as [`save`].
 pub fn save_noreply(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let Ok(aor) = aor_filter(msg, args) else { return -1 };
+    let Ok(aor) = aor_filter(msg, args) else {
+        return -1;
+    };
     let (contacts, result) = process(msg, args, aor, 0);
     if result.is_err() {
         return -2;
@@ -60,12 +64,22 @@ fn process<'a>(
     let now = msg.now();
     let mut line = BumpVec::with_capacity_in(128, msg.arena);
     if let Some(uid) = uid::uid(msg) {
-        usrloc().with_record(domain(args), uid, &mut |record| {
+        let mut run = |record: &mut dyn Record| {
             if let Err(error) = bindings::apply(record, &wanted, now) {
                 result = Err(error);
             }
             reply::write_contacts(&mut line, record, aor, now);
-        });
+        };
+        match wanted {
+            Wanted::Change(_) => {
+                if usrloc().update_record(domain(args), uid, &mut run).is_err() {
+                    result = Err(RegError::InsertFailed);
+                }
+            }
+            Wanted::List | Wanted::RemoveAll => {
+                usrloc().with_record(domain(args), uid, &mut run);
+            }
+        }
     }
     (line.into_bump_slice(), result)
 }

@@ -11,10 +11,15 @@ const NAME: &[u8] = b"uid";
 
 /// The uid of the user that the To header names; `None` when there is no usable To.
 pub fn uid<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
-    let known = msg.avps.as_slice().iter().rev().find_map(|avp| match avp.value {
-        AvpValue::Str(uid) if avp.track == AvpTrack::To && avp.name == NAME => Some(uid),
-        _ => None,
-    });
+    let known = msg
+        .avps
+        .as_slice()
+        .iter()
+        .rev()
+        .find_map(|avp| match avp.value {
+            AvpValue::Str(uid) if avp.track == AvpTrack::To && avp.name == NAME => Some(uid),
+            _ => None,
+        });
     if known.is_some() {
         return known;
     }

@@ -2,12 +2,15 @@
 //! is taken (RFC 3261 §10.3).
 
 use crate::error::RegError;
-use crate::params::{DEFAULT_EXPIRES, DEFAULT_Q, MAX_EXPIRES, MIN_EXPIRES, SAVE_NAT_FLAG, flag_bit};
-use bumpalo::collections::Vec as BumpVec;
+use crate::params::{
+    DEFAULT_EXPIRES, DEFAULT_Q, MAX_EXPIRES, MIN_EXPIRES, SAVE_NAT_FLAG, flag_bit,
+};
 use ser::core::module::api::usrloc::{ContactInfo, contact_flags};
+use ser::core::msg::BumpVec;
 use ser::core::msg::SipMsg;
 use ser::core::net::Proto;
-use ser::core::sip::{Contact, ContactOrder, Contacts, HdrType, q_value};
+use ser::core::sip::value::q_value;
+use ser::core::sip::{Contact, ContactOrder, Contacts, HdrType};
 use std::io::Write;
 
 /// Where a Contact's `expires` is no number.
@@ -33,17 +36,30 @@ pub fn wanted<'a>(msg: &mut SipMsg<'a>, extra_flags: u32) -> Result<Wanted<'a>, 
     if msg.sip.seen(HdrType::To).is_none() {
         return Err(RegError::NoTo);
     }
-    let call_id = msg.sip.seen(HdrType::CallId).ok_or(RegError::NoCallId)?.body;
+    let call_id = msg
+        .sip
+        .seen(HdrType::CallId)
+        .ok_or(RegError::NoCallId)?
+        .body;
     if msg.sip.seen(HdrType::CSeq).is_none() {
         return Err(RegError::NoCseq);
     }
     let header_expires = msg.sip.seen(HdrType::Expires).map(|h| number(h.body));
-    let contacts = match msg.sip.contacts(ContactOrder::Ser).map_err(|_| RegError::BadContact)? {
+    let contacts = match msg
+        .sip
+        .contacts(ContactOrder::Ser)
+        .map_err(|_| RegError::BadContact)?
+    {
         None => return Ok(Wanted::List),
         Some(contacts) => contacts,
     };
     let contacts = match contacts {
-        Contacts { star: true, list, headers, .. } => {
+        Contacts {
+            star: true,
+            list,
+            headers,
+            ..
+        } => {
             return star(header_expires, headers, list.is_empty());
         }
         Contacts { list, .. } => list,
@@ -54,20 +70,30 @@ pub fn wanted<'a>(msg: &mut SipMsg<'a>, extra_flags: u32) -> Result<Wanted<'a>, 
         aor,
         call_id,
         cseq,
-        user_agent: msg.sip.seen(HdrType::UserAgent).map_or(NO_USER_AGENT, |h| h.body),
+        user_agent: msg
+            .sip
+            .seen(HdrType::UserAgent)
+            .map_or(NO_USER_AGENT, |h| h.body),
         flags: extra_flags | nat_flag(msg),
         socket: msg.rcv.socket,
         avps: crate::usrloc().attributes(msg),
         ..ContactInfo::default()
     };
     let now = msg.now();
-    let behind_nat = if common.flags & contact_flags::NAT != 0 { source_uri(msg) } else { b"" };
+    let behind_nat = if common.flags & contact_flags::NAT != 0 {
+        source_uri(msg)
+    } else {
+        b""
+    };
     let mut all = BumpVec::with_capacity_in(contacts.len(), msg.arena);
     for contact in contacts {
         let relative = relative_expires(contact, header_expires);
         all.push(ContactInfo {
             uri: contact.uri,
-            received: contact.received.filter(|r| !r.is_empty()).unwrap_or(behind_nat),
+            received: contact
+                .received
+                .filter(|r| !r.is_empty())
+                .unwrap_or(behind_nat),
             instance: contact.instance.unwrap_or_default(),
             q: preference(contact)?,
             expires: if relative == 0 { 0 } else { now + relative },
@@ -77,7 +103,11 @@ pub fn wanted<'a>(msg: &mut SipMsg<'a>, extra_flags: u32) -> Result<Wanted<'a>, 
     Ok(Wanted::Change(all))
 }
 
-fn star<'a>(expires: Option<Option<u64>>, headers: usize, alone: bool) -> Result<Wanted<'a>, RegError> {
+fn star<'a>(
+    expires: Option<Option<u64>>,
+    headers: usize,
+    alone: bool,
+) -> Result<Wanted<'a>, RegError> {
     if expires != Some(Some(0)) {
         return Err(RegError::StarExpires);
     }
@@ -94,7 +124,11 @@ fn cseq(msg: &mut SipMsg<'_>) -> Result<u32, RegError> {
 }
 
 fn nat_flag(msg: &SipMsg<'_>) -> u32 {
-    if msg.flags & flag_bit(&SAVE_NAT_FLAG) != 0 { contact_flags::NAT } else { 0 }
+    if msg.flags & flag_bit(&SAVE_NAT_FLAG) != 0 {
+        contact_flags::NAT
+    } else {
+        0
+    }
 }
 
 /// Seconds from now; 0: remove. Contact parameter, else Expires header, else the default; what is
@@ -111,7 +145,11 @@ fn relative_expires(contact: &Contact<'_>, header: Option<Option<u64>>) -> i64 {
         return 0;
     }
     let raised = asked.max(MIN_EXPIRES.get());
-    if MAX_EXPIRES.get() > 0 { raised.min(MAX_EXPIRES.get()) } else { raised }
+    if MAX_EXPIRES.get() > 0 {
+        raised.min(MAX_EXPIRES.get())
+    } else {
+        raised
+    }
 }
 
 fn preference(contact: &Contact<'_>) -> Result<i32, RegError> {
@@ -134,7 +172,13 @@ fn source_uri<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
     };
     // SocketAddr prints as ip:port, an IPv6 address in brackets.
     let dst = msg.rcv.dst;
-    let written = write!(text, "sip:{}{transport};dstip={};dstport={}", msg.rcv.src, dst.ip(), dst.port());
+    let written = write!(
+        text,
+        "sip:{}{transport};dstip={};dstport={}",
+        msg.rcv.src,
+        dst.ip(),
+        dst.port()
+    );
     debug_assert!(written.is_ok(), "a growing buffer takes everything");
     text.into_bump_slice()
 }
@@ -145,5 +189,7 @@ fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(text.iter().fold(0u64, |n, d| n.saturating_mul(10).saturating_add(u64::from(d - b'0'))))
+    Some(text.iter().fold(0u64, |n, d| {
+        n.saturating_mul(10).saturating_add(u64::from(d - b'0'))
+    }))
 }

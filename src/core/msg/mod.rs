@@ -13,6 +13,8 @@ mod sip_msg;
 
 pub use avp::{Avp, AvpClass, AvpIndex, AvpName, AvpSpec, AvpTrack, AvpValue, Avps};
 pub use branches::{Branch, Branches, MAX_BRANCHES, Q_UNSPECIFIED};
+/// The memory of one message and its growing buffers, for modules.
+pub use bumpalo::{Bump, collections::Vec as BumpVec};
 pub use error::{SerError, reason_phrase};
 pub use lumps::{Anchor, Cond, Group, LumpId, Lumps, Piece, Subst};
 pub use onsend::OnSend;

@@ -96,8 +96,15 @@ pub type ContactCallback = fn(ContactEvent, uid: &[u8], contact: &ContactInfo<'_
 pub trait Usrloc: Send + Sync {
     /// The table of that name; created at the first request, before the first fork.
     fn register_domain(&self, name: &[u8]) -> Result<Domain, String>;
-    /// Runs `f` with the bindings of `uid` (none yet: an empty record, kept if `f` adds to it).
-    fn with_record(&self, domain: Domain, uid: &[u8], f: &mut dyn FnMut(&mut dyn Record));
+    /// Runs `f` with the bindings of `uid`, if there are any; `false` if not.
+    fn with_record(&self, domain: Domain, uid: &[u8], f: &mut dyn FnMut(&mut dyn Record)) -> bool;
+    /// Runs `f` with the bindings of `uid`, which may be none yet; a record left empty is removed.
+    fn update_record(
+        &self,
+        domain: Domain,
+        uid: &[u8],
+        f: &mut dyn FnMut(&mut dyn Record),
+    ) -> Result<(), Full>;
     /// The attributes of the message that are kept with contacts (`reg_avp_flag`), serialized.
     fn attributes<'a>(&self, msg: &SipMsg<'a>) -> &'a [u8];
     /// Registers a callback for events (bits of [`ContactEvent`]); call it from `init`.
