@@ -72,7 +72,7 @@ fn parse<'a>(text: &'a [u8]) -> Option<(Avp<'a>, &'a [u8])> {
         _ => return None,
     };
     let flags = u32::try_from(flags).ok()?;
-    Some((Avp { track: AvpTrack::To, class: AvpClass::Uri, name, value, flags }, rest))
+    Some((Avp { track: AvpTrack::To, class: AvpClass::User, name, value, flags }, rest))
 }
 
 /// Digits up to a colon.
