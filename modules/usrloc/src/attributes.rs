@@ -18,7 +18,9 @@ static FLAG: OnceLock<u32> = OnceLock::new();
 
 /// Looks the flag up; it must be declared with `avpflags`.
 pub fn init() -> Result<(), String> {
-    let Some(name) = REG_AVP_FLAG.get() else { return Ok(()) };
+    let Some(name) = REG_AVP_FLAG.get() else {
+        return Ok(());
+    };
     let name = String::from_utf8_lossy(name);
     let bit = script::avp_flag(&name)
         .ok_or_else(|| format!("reg_avp_flag: avpflag not declared: {name}"))?;
@@ -37,7 +39,12 @@ pub fn of_message<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
         return b"";
     }
     let mut text = BumpVec::new_in(msg.arena);
-    for avp in msg.avps.as_slice().iter().filter(|avp| avp.flags & flag != 0) {
+    for avp in msg
+        .avps
+        .as_slice()
+        .iter()
+        .filter(|avp| avp.flags & flag != 0)
+    {
         serialize(&mut text, avp);
     }
     text.into_bump_slice()
@@ -52,7 +59,13 @@ fn serialize(text: &mut BumpVec<'_, u8>, avp: &Avp<'_>) {
             ('n', number.as_bytes())
         }
     };
-    let written = write!(text, "{kind}{}:{}:{}:", avp.name.len(), value.len(), avp.flags);
+    let written = write!(
+        text,
+        "{kind}{}:{}:{}:",
+        avp.name.len(),
+        value.len(),
+        avp.flags
+    );
     debug_assert!(written.is_ok(), "a growing buffer takes everything");
     text.extend_from_slice(avp.name);
     text.extend_from_slice(value);
@@ -72,7 +85,16 @@ fn parse<'a>(text: &'a [u8]) -> Option<(Avp<'a>, &'a [u8])> {
         _ => return None,
     };
     let flags = u32::try_from(flags).ok()?;
-    Some((Avp { track: AvpTrack::To, class: AvpClass::User, name, value, flags }, rest))
+    Some((
+        Avp {
+            track: AvpTrack::To,
+            class: AvpClass::User,
+            name,
+            value,
+            flags,
+        },
+        rest,
+    ))
 }
 
 /// Digits up to a colon.
@@ -88,8 +110,12 @@ pub fn read_reg_avps(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     if flag() == 0 {
         return 1;
     }
-    let Some(domain) = args.custom::<Domain>(0) else { return -1 };
-    let Some(uid) = args.str(1, msg) else { return -1 };
+    let Some(domain) = args.custom::<Domain>(0) else {
+        return -1;
+    };
+    let Some(uid) = args.str(1, msg) else {
+        return -1;
+    };
     let uri = msg.request_uri();
     let mut found = None;
     let arena = msg.arena;
@@ -101,7 +127,9 @@ pub fn read_reg_avps(msg: &mut SipMsg<'_>, args: Args) -> i32 {
             found.is_none()
         });
     });
-    let Some(mut text) = found.map(|text| &*text) else { return -1 };
+    let Some(mut text) = found.map(|text| &*text) else {
+        return -1;
+    };
     while let Some((avp, rest)) = parse(text) {
         msg.avps.push(avp);
         text = rest;
@@ -118,12 +146,21 @@ mod tests {
     fn attributes_come_back_as_they_were() {
         let arena = Bump::new();
         let mut text = BumpVec::new_in(&arena);
-        let avp = |name, value| Avp { track: AvpTrack::To, class: AvpClass::Uri, name, value, flags: 5 };
+        let avp = |name, value| Avp {
+            track: AvpTrack::To,
+            class: AvpClass::Uri,
+            name,
+            value,
+            flags: 5,
+        };
         serialize(&mut text, &avp(b"lang", AvpValue::Str(b"de:at")));
         serialize(&mut text, &avp(b"n", AvpValue::Int(-7)));
         assert_eq!(&text[..], b"s4:5:5:langde:atn1:2:5:n-7");
         let (first, rest) = parse(&text).unwrap();
-        assert_eq!((first.name, first.value, first.flags), (&b"lang"[..], AvpValue::Str(b"de:at"), 5));
+        assert_eq!(
+            (first.name, first.value, first.flags),
+            (&b"lang"[..], AvpValue::Str(b"de:at"), 5)
+        );
         let (second, rest) = parse(rest).unwrap();
         assert_eq!(second.value, AvpValue::Int(-7));
         assert!(parse(rest).is_none());

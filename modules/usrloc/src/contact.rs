@@ -31,7 +31,15 @@ thread_local! {
 }
 
 fn texts_of<'c>(info: &ContactInfo<'c>) -> [&'c [u8]; TEXTS] {
-    [info.uri, info.aor, info.received, info.instance, info.user_agent, info.call_id, info.avps]
+    [
+        info.uri,
+        info.aor,
+        info.received,
+        info.instance,
+        info.user_agent,
+        info.call_id,
+        info.avps,
+    ]
 }
 
 fn pack(info: &ContactInfo<'_>, tag: ShmTag) -> Result<ShmStr, Full> {
@@ -50,7 +58,9 @@ fn pack(info: &ContactInfo<'_>, tag: ShmTag) -> Result<ShmStr, Full> {
 
 fn unpack(block: &[u8]) -> [&[u8]; TEXTS] {
     let mut texts: [&[u8]; TEXTS] = [b""; TEXTS];
-    let Some((lengths, mut rest)) = block.split_at_checked(HEADER) else { return texts };
+    let Some((lengths, mut rest)) = block.split_at_checked(HEADER) else {
+        return texts;
+    };
     for (text, length) in texts.iter_mut().zip(lengths.as_chunks::<4>().0) {
         let length = (u32::from_ne_bytes(*length) as usize).min(rest.len());
         (*text, rest) = rest.split_at(length);

@@ -56,7 +56,9 @@ pub fn register(name: &[u8]) -> Result<Domain, String> {
 
 /// The table behind a number that [`register`] gave.
 pub fn get(domain: Domain) -> &'static Table {
-    TABLES[domain.0].get().expect("a Domain comes from register")
+    TABLES[domain.0]
+        .get()
+        .expect("a Domain comes from register")
 }
 
 /// The table of that name, if there is one.
@@ -80,7 +82,10 @@ fn hash(uid: &[u8]) -> u32 {
 impl Table {
     fn create(name: &[u8]) -> Result<Table, ser::ipc::ShmFull> {
         let tag = ShmTag::register("usrloc");
-        let counters = Counters { users: AtomicI64::new(0), expired: AtomicI64::new(0) };
+        let counters = Counters {
+            users: AtomicI64::new(0),
+            expired: AtomicI64::new(0),
+        };
         Ok(Table {
             name: name.into(),
             users: ShmTable::create(BUCKETS, tag)?,
@@ -92,8 +97,13 @@ impl Table {
     /// Runs `f` with the bindings of `uid`; `false` if there is no such user.
     pub fn with_record(&self, uid: &[u8], f: &mut dyn FnMut(&mut dyn Record)) -> bool {
         let mut bucket = self.users.bucket(hash(uid)).lock();
-        let Some(user) = bucket.find_mut(|user| *user.uid == *uid) else { return false };
-        f(&mut Locked { user, tag: self.tag });
+        let Some(user) = bucket.find_mut(|user| *user.uid == *uid) else {
+            return false;
+        };
+        f(&mut Locked {
+            user,
+            tag: self.tag,
+        });
         let empty = user.contacts.is_empty();
         if empty {
             bucket.remove(|user| *user.uid == *uid);
@@ -103,20 +113,30 @@ impl Table {
     }
 
     /// As [`Table::with_record`], for a user who may be new.
-    pub fn update_record(&self, uid: &[u8], f: &mut dyn FnMut(&mut dyn Record)) -> Result<(), Full> {
+    pub fn update_record(
+        &self,
+        uid: &[u8],
+        f: &mut dyn FnMut(&mut dyn Record),
+    ) -> Result<(), Full> {
         let mut bucket = self.users.bucket(hash(uid)).lock();
         let user = match bucket.find_mut(|user| *user.uid == *uid) {
             Some(user) => user,
             None => {
                 let uid = ShmStr::try_new_in(uid, self.tag).map_err(|_| Full)?;
-                let user = User { uid, contacts: ShmList::new_in(self.tag) };
+                let user = User {
+                    uid,
+                    contacts: ShmList::new_in(self.tag),
+                };
                 self.counters.users.fetch_add(1, Ordering::Relaxed);
                 bucket.insert(user).map_err(|_| Full).inspect_err(|_| {
                     self.counters.users.fetch_sub(1, Ordering::Relaxed);
                 })?
             }
         };
-        f(&mut Locked { user, tag: self.tag });
+        f(&mut Locked {
+            user,
+            tag: self.tag,
+        });
         if user.contacts.is_empty() {
             bucket.remove(|user| *user.uid == *uid);
             self.counters.users.fetch_sub(1, Ordering::Relaxed);

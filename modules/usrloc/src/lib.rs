@@ -10,9 +10,7 @@ mod rpc;
 mod sweep;
 
 use ser::core::module::api;
-use ser::core::module::api::usrloc::{
-    ContactCallback, Domain, Full, Record, Usrloc, UsrlocApi,
-};
+use ser::core::module::api::usrloc::{ContactCallback, Domain, Full, Record, Usrloc, UsrlocApi};
 use ser::core::module::{Arg, ArgType, Command, RouteMask};
 use ser::core::msg::SipMsg;
 

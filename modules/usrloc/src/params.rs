@@ -45,11 +45,26 @@ texts! {
 }
 
 const NUMBERS: [Param; 5] = [
-    Param { name: "timer_interval", kind: ParamKind::Int(&TIMER_INTERVAL) },
-    Param { name: "db_mode", kind: ParamKind::Int(&DB_MODE) },
-    Param { name: "desc_time_order", kind: ParamKind::Int(&DESC_TIME_ORDER) },
-    Param { name: "reg_avp_flag", kind: ParamKind::Str(&REG_AVP_FLAG) },
-    Param { name: "use_domain", kind: ParamKind::IntFn(accept_use_domain) },
+    Param {
+        name: "timer_interval",
+        kind: ParamKind::Int(&TIMER_INTERVAL),
+    },
+    Param {
+        name: "db_mode",
+        kind: ParamKind::Int(&DB_MODE),
+    },
+    Param {
+        name: "desc_time_order",
+        kind: ParamKind::Int(&DESC_TIME_ORDER),
+    },
+    Param {
+        name: "reg_avp_flag",
+        kind: ParamKind::Str(&REG_AVP_FLAG),
+    },
+    Param {
+        name: "use_domain",
+        kind: ParamKind::IntFn(accept_use_domain),
+    },
 ];
 
 const COUNT: usize = NUMBERS.len() + TEXTS.len();
@@ -57,7 +72,11 @@ const ALL: [Param; COUNT] = {
     let mut all = [NUMBERS[0]; COUNT];
     let mut i = 0;
     while i < COUNT {
-        all[i] = if i < NUMBERS.len() { NUMBERS[i] } else { TEXTS[i - NUMBERS.len()] };
+        all[i] = if i < NUMBERS.len() {
+            NUMBERS[i]
+        } else {
+            TEXTS[i - NUMBERS.len()]
+        };
         i += 1;
     }
     all
@@ -77,12 +96,17 @@ pub fn check() -> Result<(), String> {
     match DB_MODE.get() {
         0 => {}
         mode @ 1..=3 => {
-            return Err(format!("db_mode {mode} needs a database driver, and none is built: use db_mode 0"));
+            return Err(format!(
+                "db_mode {mode} needs a database driver, and none is built: use db_mode 0"
+            ));
         }
         mode => return Err(format!("db_mode {mode}: it is 0, 1, 2 or 3")),
     }
     if TIMER_INTERVAL.get() < 1 {
-        return Err(format!("timer_interval {}: it is at least 1 second", TIMER_INTERVAL.get()));
+        return Err(format!(
+            "timer_interval {}: it is at least 1 second",
+            TIMER_INTERVAL.get()
+        ));
     }
     Ok(())
 }

@@ -63,7 +63,9 @@ impl Record for Locked<'_> {
     }
 
     fn update(&mut self, position: usize, info: &ContactInfo<'_>) -> Result<(), Full> {
-        let Some(contact) = self.user.contacts.iter_mut().nth(position) else { return Ok(()) };
+        let Some(contact) = self.user.contacts.iter_mut().nth(position) else {
+            return Ok(());
+        };
         tell(ContactEvent::Update, &self.user.uid, contact);
         contact.update(info, self.tag)
     }

@@ -17,17 +17,47 @@ const fn method(
     doc: &'static str,
     ret_array: bool,
 ) -> RpcMethod {
-    RpcMethod { name, func, doc, ret_array }
+    RpcMethod {
+        name,
+        func,
+        doc,
+        ret_array,
+    }
 }
 
 pub const METHODS: &[RpcMethod] = &[
     method("usrloc.stats", stats, "Print usrloc statistics", true),
-    method("usrloc.delete_uid", delete_uid, "Delete all contacts of a user", false),
-    method("usrloc.delete_contact", delete_contact, "Delete one contact of a user", false),
-    method("usrloc.dump", dump, "Print all bindings of all tables", true),
+    method(
+        "usrloc.delete_uid",
+        delete_uid,
+        "Delete all contacts of a user",
+        false,
+    ),
+    method(
+        "usrloc.delete_contact",
+        delete_contact,
+        "Delete one contact of a user",
+        false,
+    ),
+    method(
+        "usrloc.dump",
+        dump,
+        "Print all bindings of all tables",
+        true,
+    ),
     method("usrloc.flush", flush, "Remove expired bindings now", false),
-    method("usrloc.add_contact", add_contact, "Add or replace a contact of a user", false),
-    method("usrloc.show_contacts", show_contacts, "List the contacts of a user", true),
+    method(
+        "usrloc.add_contact",
+        add_contact,
+        "Add or replace a contact of a user",
+        false,
+    ),
+    method(
+        "usrloc.show_contacts",
+        show_contacts,
+        "List the contacts of a user",
+        true,
+    ),
 ];
 
 fn table(ctx: &mut dyn RpcContext) -> Result<&'static Table, RpcFault> {
@@ -39,8 +69,14 @@ fn stats(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     for table in domain::all() {
         ctx.add(RpcValue::Struct(vec![
             ("domain", RpcValue::Str(table.name.to_vec())),
-            ("users", RpcValue::Int(table.counters.users.load(Ordering::Relaxed))),
-            ("expired", RpcValue::Int(table.counters.expired.load(Ordering::Relaxed))),
+            (
+                "users",
+                RpcValue::Int(table.counters.users.load(Ordering::Relaxed)),
+            ),
+            (
+                "expired",
+                RpcValue::Int(table.counters.expired.load(Ordering::Relaxed)),
+            ),
         ]))?;
     }
     Ok(())
@@ -122,7 +158,11 @@ fn describe(table: &Table, uid: &[u8], contact: &ContactInfo<'_>, now: i64) -> R
 
 /// -1.0 is shown where no q was given.
 fn q(contact: &ContactInfo<'_>) -> RpcValue {
-    RpcValue::Double(if contact.q < 0 { -1.0 } else { f64::from(contact.q) / 1000.0 })
+    RpcValue::Double(if contact.q < 0 {
+        -1.0
+    } else {
+        f64::from(contact.q) / 1000.0
+    })
 }
 
 fn flush(_: &mut dyn RpcContext) -> Result<(), RpcFault> {
@@ -147,7 +187,11 @@ fn add_contact(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         call_id: CALL_ID,
         user_agent: USER_AGENT,
         cseq: CSEQ,
-        q: if q < 0.0 { -1 } else { (q * 1000.0).min(1000.0) as i32 },
+        q: if q < 0.0 {
+            -1
+        } else {
+            (q * 1000.0).min(1000.0) as i32
+        },
         expires: time::unix_time().saturating_add(expires),
         flags,
         ..ContactInfo::default()

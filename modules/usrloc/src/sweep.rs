@@ -42,7 +42,10 @@ fn expire(user: &mut User, now: i64) -> i64 {
         let info = contact.info();
         let keep = info.is_valid(now);
         if !keep {
-            let (uid_text, uri) = (String::from_utf8_lossy(uid), String::from_utf8_lossy(info.uri));
+            let (uid_text, uri) = (
+                String::from_utf8_lossy(uid),
+                String::from_utf8_lossy(info.uri),
+            );
             ser::core::log::notice!("Binding '{uid_text}','{uri}' has expired");
             tell(ContactEvent::Expire, uid, contact);
             gone += 1;

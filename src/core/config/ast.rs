@@ -1,6 +1,7 @@
 //! The syntax tree of a ser.cfg, as written: every node keeps its place in the file.
 
 use crate::core::msg::RouteKind;
+pub use crate::core::net::SocketId;
 use std::net::IpAddr;
 
 /// A stretch of one source file: byte offsets.
@@ -76,15 +77,6 @@ pub enum ParamValue {
     Ip(IpAddr),
     /// listen/alias entry `[proto:]id[:port]`
     Socket(SocketId),
-}
-
-/// `[proto:]host[:port]` with `None` for "any".
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct SocketId {
-    pub proto: Option<crate::core::net::Proto>,
-    pub host: String,
-    pub port: Option<u16>,
 }
 
 /// A route block.

@@ -1,1 +1,19 @@
-//! (skeleton)
+//! From a decided message to a datagram: Via, message building, stateless forwarding of requests and
+//! replies, replies of our own (SER's forward.c and msg_translator.c).
+
+pub mod branch;
+mod build;
+mod reply;
+mod reply_forward;
+mod request;
+mod resolve;
+mod socket;
+pub mod tag;
+pub mod text;
+
+pub use build::{build_request, render};
+pub use reply::{build_reply, send_reply, server_header, user_agent_header};
+pub use reply_forward::forward_reply;
+pub use request::{Target, forward, send, set_onsend_hook};
+pub use resolve::{resolve, resolve_host};
+pub use socket::send_socket;

@@ -75,6 +75,13 @@ pub struct AvpSpec {
     pub index: AvpIndex,
 }
 
+const CLASSES: [AvpClass; 4] = [
+    AvpClass::Uri,
+    AvpClass::User,
+    AvpClass::Domain,
+    AvpClass::Global,
+];
+
 /// The attributes of one message, all lists in one.
 #[derive(Debug)]
 pub struct Avps<'a> {
@@ -98,10 +105,22 @@ impl<'a> Avps<'a> {
     pub fn as_mut_slice(&mut self) -> &mut [Avp<'a>] {
         &mut self.items
     }
+    /// The attributes that `spec` means, index aside: those of the first class that has any, in the
+    /// order uri, user, domain, global; oldest first.
+    fn matching<'s>(&'s self, spec: &'s AvpSpec) -> impl DoubleEndedIterator<Item = &'s Avp<'a>> {
+        let class = CLASSES.into_iter().find(|class| {
+            self.items
+                .iter()
+                .any(|avp| avp.class == *class && spec.matches(avp))
+        });
+        self.items
+            .iter()
+            .filter(move |avp| Some(avp.class) == class && spec.matches(avp))
+    }
     /// The value that `spec` names: the indexed one, else the only one. Several values without an
     /// index count as none, as in SER's comparisons.
     pub fn lookup(&self, spec: &AvpSpec) -> Option<AvpValue<'a>> {
-        let mut all = self.items.iter().filter(|avp| spec.matches(avp));
+        let mut all = self.matching(spec);
         let avp = match spec.index {
             AvpIndex::None | AvpIndex::All => {
                 let only = all.next();
@@ -112,6 +131,14 @@ impl<'a> Avps<'a> {
             AvpIndex::At(_) => None,
         };
         avp.map(|avp| avp.value)
+    }
+    /// Whether there is at least one such attribute.
+    pub fn any(&self, spec: &AvpSpec) -> bool {
+        self.matching(spec).next().is_some()
+    }
+    /// All values that `spec` names, oldest first.
+    pub fn all(&self, spec: &AvpSpec, arena: &'a Bump) -> BumpVec<'a, AvpValue<'a>> {
+        BumpVec::from_iter_in(self.matching(spec).map(|avp| avp.value), arena)
     }
     /// Adds one as the newest.
     pub fn push(&mut self, avp: Avp<'a>) {
@@ -129,13 +156,17 @@ impl<'a> Avps<'a> {
 }
 
 impl AvpSpec {
-    /// Whether `avp` is one that this reference means, index aside.
+    /// Whether the name part means `name`.
+    pub fn names(&self, name: &[u8]) -> bool {
+        match &self.name {
+            AvpName::Literal(own) => **own == *name,
+            AvpName::Regex(re) => re.is_match(name),
+        }
+    }
+    /// Whether `avp` is one that this reference means, index aside. Global attributes have no track.
     pub fn matches(&self, avp: &Avp<'_>) -> bool {
-        self.track.unwrap_or(AvpTrack::From) == avp.track
-            && self.class.is_none_or(|class| class == avp.class)
-            && match &self.name {
-                AvpName::Literal(name) => **name == *avp.name,
-                AvpName::Regex(re) => re.is_match(avp.name),
-            }
+        let track = avp.class == AvpClass::Global && self.track.is_none()
+            || self.track.unwrap_or(AvpTrack::From) == avp.track;
+        track && self.class.is_none_or(|class| class == avp.class) && self.names(avp.name)
     }
 }

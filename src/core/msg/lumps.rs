@@ -140,6 +140,16 @@ impl<'a> Lumps<'a> {
     pub fn remove(&mut self, id: LumpId) {
         self.anchors.retain(|a| a.id != id.0);
     }
+    /// Takes the newest deletion of exactly these bytes back, with what was inserted there.
+    pub fn remove_at(&mut self, offset: usize, len: usize) {
+        if let Some(at) = self
+            .anchors
+            .iter()
+            .rposition(|a| a.offset == offset && a.delete == len)
+        {
+            self.anchors.remove(at);
+        }
+    }
     /// Number of anchors made so far: a mark for [`Lumps::revert_to`].
     pub fn mark(&self) -> u32 {
         self.next_id

@@ -1,4 +1,12 @@
 //! Addresses, listening sockets, and the thin layer of system calls that reads and sends.
 
+mod interfaces;
+mod listeners;
 mod socket;
-pub use socket::{Proto, ReceiveInfo, SocketInfo};
+pub mod udp;
+
+pub use listeners::{
+    Alias, Listeners, add_alias, all_sockets, build, check_self, find_socket, get as listeners,
+    install, listen_block, send_socket_for,
+};
+pub use socket::{Proto, ReceiveInfo, SocketId, SocketInfo};

@@ -1,8 +1,8 @@
 //! A listening socket (`socket_info`) and what is known of a received packet (`receive_info`).
 
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::RawFd;
-use std::sync::atomic::AtomicI32;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::OnceLock;
 
 /// Transport protocol; the discriminants are SER's numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
@@ -19,6 +19,53 @@ pub enum Proto {
     Wss = 6,
 }
 
+impl Proto {
+    /// The protocol of that name, in any case.
+    pub fn parse(name: &str) -> Option<Proto> {
+        const ALL: [Proto; 6] = [
+            Proto::Udp,
+            Proto::Tcp,
+            Proto::Tls,
+            Proto::Sctp,
+            Proto::Ws,
+            Proto::Wss,
+        ];
+        ALL.into_iter()
+            .find(|p| p.name().eq_ignore_ascii_case(name))
+    }
+    /// Lower-case name, `*` for any.
+    pub fn name(self) -> &'static str {
+        match self {
+            Proto::None => "*",
+            Proto::Udp => "udp",
+            Proto::Tcp => "tcp",
+            Proto::Tls => "tls",
+            Proto::Sctp => "sctp",
+            Proto::Ws => "ws",
+            Proto::Wss => "wss",
+        }
+    }
+}
+
+/// `[proto:]host[:port]` with `None` for "any", as in `listen`, `alias`, `-l` and `force_send_socket`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct SocketId {
+    pub proto: Option<Proto>,
+    pub host: String,
+    pub port: Option<u16>,
+}
+
+impl fmt::Display for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(proto) = self.proto {
+            write!(f, "{}:", proto.name())?;
+        }
+        f.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
 /// One address that the server listens on. Made before the first fork, never changed, lives forever.
 #[derive(Debug)]
 pub struct SocketInfo {
@@ -26,7 +73,7 @@ pub struct SocketInfo {
     pub index: usize,
     /// Protocol.
     pub proto: Proto,
-    /// The configured or official name.
+    /// The configured name.
     pub name: String,
     /// Bound address and port.
     pub addr: SocketAddr,
@@ -38,15 +85,28 @@ pub struct SocketInfo {
     pub loopback: bool,
     /// The address is multicast.
     pub mcast: bool,
-    /// The file descriptor, -1 until bound.
-    pub fd: AtomicI32,
+    /// The bound UDP socket, inherited by all children.
+    pub udp: OnceLock<UdpSocket>,
 }
 
 impl SocketInfo {
-    /// The bound file descriptor, -1 if there is none.
-    #[inline]
-    pub fn raw_fd(&self) -> RawFd {
-        self.fd.load(std::sync::atomic::Ordering::Relaxed)
+    /// A socket that is not bound yet.
+    pub fn new(index: usize, proto: Proto, name: String, addr: SocketAddr) -> SocketInfo {
+        let addr_str = match addr.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        SocketInfo {
+            index,
+            proto,
+            name,
+            addr,
+            addr_str,
+            port_str: addr.port().to_string(),
+            loopback: addr.ip().is_loopback(),
+            mcast: addr.ip().is_multicast(),
+            udp: OnceLock::new(),
+        }
     }
     /// IP address.
     #[inline]

@@ -1,1 +1,8 @@
-//! (skeleton)
+//! `receive_msg`: what happens to one message, step by step, and the hooks around the script.
+
+mod nonsip;
+mod receive_msg;
+pub mod script_cb;
+
+pub use nonsip::{NonSipHook, NonSipResult, register_nonsip_msg_hook};
+pub use receive_msg::{Outcome, receive_msg};

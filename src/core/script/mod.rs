@@ -1,1 +1,29 @@
-//! (skeleton)
+//! The compiled program and what runs it: route tables, actions, expressions, selects, attributes,
+//! flags, formats (SER's route.c, action.c, select.c, and the formats of module xlog).
+
+mod action;
+mod avp_spec;
+mod expr;
+mod flags;
+mod program;
+mod run;
+pub mod select;
+mod subst;
+mod uri_edit;
+mod xl;
+
+pub use action::{Action, ActionKind, AssignValue, HostTarget, Pattern, ReturnValue, UriOp};
+pub use avp_spec::parse_avp_spec;
+pub use expr::{
+    AvpRight, CmpOp, Expr, IpOperand, IpRight, NumOperand, NumRight, StrOperand, StrRight,
+    status_text,
+};
+pub use flags::{avp_flag, declare_avp_flag, declare_flag, flag_names, flag_number};
+pub use program::{Program, Route, RouteTable, install, program};
+pub use run::{
+    CURRENT_LINE, is_writable, run_actions, run_onsend_route, run_reply_route, run_request_route,
+    run_route, run_top_route,
+};
+pub use select::{Select, SelectResult};
+pub use subst::Subst;
+pub use xl::XlFormat;

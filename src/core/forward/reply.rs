@@ -1,0 +1,246 @@
+//! Replies that the server itself makes to a request (SER's build_res_buf_from_sip_req; RFC 3261 §8.2.6).
+
+use super::build::{needs_received, received_param};
+use super::request::transmit;
+use super::text::{push_ip, push_number};
+use crate::core::module::version;
+use crate::core::msg::{BumpVec, ReplyLumpKind, SerError, SipMsg};
+use crate::core::net::Proto;
+use crate::core::settings;
+use crate::core::sip::{FirstLine, HdrType, Header};
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+/// Longest Warning header that is sent.
+const MAX_WARNING_LEN: usize = 256;
+
+/// `Server: Sip EXpress router (VERSION (ARCH/OS))`, no line end.
+pub fn server_header() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        format!(
+            "Server: Sip EXpress router ({} ({}/{}))",
+            version::VERSION,
+            version::ARCH,
+            version::OS
+        )
+    })
+}
+
+/// `User-Agent: Sip EXpress router(VERSION (ARCH/OS))`, no line end; for requests of our own.
+pub fn user_agent_header() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        format!(
+            "User-Agent: Sip EXpress router({} ({}/{}))",
+            version::VERSION,
+            version::ARCH,
+            version::OS
+        )
+    })
+}
+
+/// Builds and sends a reply; `to_tag` is given to a To that has none.
+pub fn send_reply(
+    msg: &mut SipMsg<'_>,
+    code: u16,
+    reason: &[u8],
+    to_tag: Option<&[u8]>,
+) -> Result<(), SerError> {
+    let buf = build_reply(msg, code, reason, to_tag)?;
+    let to = reply_destination(msg)?;
+    let socket = msg.rcv.socket.ok_or(SerError::NO_SOCKET)?;
+    transmit(socket, buf, to)
+}
+
+/// Where replies to this request go: back to the source, to its port if it asks for that (`rport`),
+/// else to the Via's port; with `reply_to_via` to the Via's host.
+fn reply_destination(msg: &SipMsg<'_>) -> Result<SocketAddr, SerError> {
+    let via = msg.sip.via1().ok_or(SerError::BAD_VIA)?;
+    let to_source_port = msg.force_rport || via.rport.is_some();
+    if settings::get().reply_to_via {
+        let port = if to_source_port {
+            msg.rcv.src.port()
+        } else {
+            via.port_no
+        };
+        return super::resolve::resolve(via.host, port, msg.rcv.proto);
+    }
+    let port = match (to_source_port || msg.rcv.proto != Proto::Udp, via.port_no) {
+        (true, _) => msg.rcv.src.port(),
+        (false, 0) => 5060,
+        (false, port) => port,
+    };
+    Ok(SocketAddr::new(msg.rcv.src.ip(), port))
+}
+
+/// The reply as a datagram.
+pub fn build_reply<'a>(
+    msg: &mut SipMsg<'a>,
+    code: u16,
+    reason: &[u8],
+    to_tag: Option<&[u8]>,
+) -> Result<&'a [u8], SerError> {
+    msg.sip.parse_all().map_err(|_| SerError::BAD_REQ)?;
+    let FirstLine::Request { version, .. } = *msg.sip.first() else {
+        return Err(SerError::BUG);
+    };
+    let mut out = BumpVec::with_capacity_in(msg.sip.headers_end() + 512, msg.arena);
+    out.extend_from_slice(version);
+    out.push(b' ');
+    push_number(&mut out, code.into());
+    out.push(b' ');
+    push_one_line(&mut out, reason);
+    out.extend_from_slice(b"\r\n");
+    copy_headers(msg, &mut out, code, to_tag);
+    for lump in msg
+        .reply_lumps
+        .iter()
+        .filter(|l| l.kind == ReplyLumpKind::Header)
+    {
+        out.extend_from_slice(lump.text);
+    }
+    write_tail(msg, &mut out);
+    Ok(out.into_bump_slice())
+}
+
+/// A reason cannot hold a line end.
+fn push_one_line(out: &mut BumpVec<'_, u8>, reason: &[u8]) {
+    let end = reason
+        .iter()
+        .position(|b| matches!(b, b'\r' | b'\n'))
+        .unwrap_or(reason.len());
+    out.extend_from_slice(&reason[..end]);
+}
+
+fn copy_headers(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, code: u16, to_tag: Option<&[u8]>) {
+    let mut first_via = true;
+    for header in msg.sip.parsed_headers() {
+        match header.kind {
+            HdrType::Via => {
+                copy_via(msg, out, header, first_via);
+                first_via = false;
+            }
+            HdrType::To => copy_to(out, header, to_tag),
+            HdrType::From | HdrType::CallId | HdrType::CSeq => out.extend_from_slice(header.raw),
+            HdrType::RecordRoute if (180..300).contains(&code) => {
+                out.extend_from_slice(header.raw);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Every Via ends in CRLF; the topmost value gets `rport` and `received`.
+fn copy_via(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, header: &Header<'_>, first: bool) {
+    let start = msg.sip.offset_of(header.raw);
+    let end = msg.sip.offset_of(header.body) + header.body.len();
+    let buf = msg.buf();
+    match msg.sip.via1().filter(|_| first) {
+        None => out.extend_from_slice(&buf[start..end]),
+        Some(via) => {
+            let value_end = msg.sip.offset_of(via.raw) + via.raw.len();
+            let mut at = start;
+            let wants_rport = msg.force_rport || via.rport.is_some();
+            let received = needs_received(msg, via);
+            // Replace in place what is there, in the order of the text.
+            let mut old = [
+                (via.rport_raw.filter(|_| wants_rport), true),
+                (via.received_raw.filter(|_| received), false),
+            ];
+            old.sort_by_key(|(raw, _)| raw.map_or(usize::MAX, |raw| msg.sip.offset_of(raw)));
+            for (raw, is_rport) in old {
+                let Some(raw) = raw else { continue };
+                let offset = msg.sip.offset_of(raw);
+                out.extend_from_slice(&buf[at..offset]);
+                at = offset + raw.len();
+                if is_rport {
+                    push_rport(msg, out)
+                } else {
+                    out.extend_from_slice(received_param(msg))
+                }
+            }
+            out.extend_from_slice(&buf[at..value_end]);
+            if wants_rport && via.rport_raw.is_none() {
+                push_rport(msg, out);
+            }
+            if received && via.received_raw.is_none() {
+                out.extend_from_slice(received_param(msg));
+            }
+            out.extend_from_slice(&buf[value_end..end]);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_rport(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
+    out.extend_from_slice(b";rport=");
+    push_number(out, msg.rcv.src.port().into());
+}
+
+/// To with the tag appended behind its body, the line end kept.
+fn copy_to(out: &mut BumpVec<'_, u8>, header: &Header<'_>, to_tag: Option<&[u8]>) {
+    let Some(tag) = to_tag else {
+        out.extend_from_slice(header.raw);
+        return;
+    };
+    let body_end = header.body.as_ptr() as usize + header.body.len() - header.raw.as_ptr() as usize;
+    let (before, line_end) = header.raw.split_at(body_end);
+    out.extend_from_slice(before);
+    out.extend_from_slice(b";tag=");
+    out.extend_from_slice(tag);
+    out.extend_from_slice(line_end);
+}
+
+/// Server, Content-Length, Warning, empty line, body.
+fn write_tail(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
+    let settings = settings::get();
+    if settings.server_signature {
+        out.extend_from_slice(server_header().as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    let body = msg
+        .reply_lumps
+        .iter()
+        .find(|l| l.kind == ReplyLumpKind::Body)
+        .map_or(&b""[..], |l| l.text);
+    out.extend_from_slice(b"Content-Length: ");
+    push_number(out, body.len() as u64);
+    out.extend_from_slice(b"\r\n");
+    if settings.sip_warning {
+        write_warning(msg, out);
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+}
+
+/// `Warning: 392 HOST:PORT "Noisy feedback tells:  pid=… …"`; left out when it gets too long.
+fn write_warning(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
+    let start = out.len();
+    out.extend_from_slice(b"Warning: 392 ");
+    if let Some(socket) = msg.rcv.socket {
+        out.extend_from_slice(socket.name.as_bytes());
+        out.push(b':');
+        out.extend_from_slice(socket.port_str.as_bytes());
+    }
+    out.extend_from_slice(b" \"Noisy feedback tells:  pid=");
+    push_number(out, std::process::id().into());
+    out.extend_from_slice(b" req_src_ip=");
+    push_ip(out, msg.rcv.src.ip());
+    out.extend_from_slice(b" req_src_port=");
+    push_number(out, msg.rcv.src.port().into());
+    out.extend_from_slice(b" in_uri=");
+    out.extend_from_slice(msg.original_uri());
+    out.extend_from_slice(b" out_uri=");
+    out.extend_from_slice(msg.request_uri());
+    out.extend_from_slice(b" via_cnt==");
+    let vias = msg.sip.parsed_vias().count();
+    push_number(out, vias as u64);
+    out.push(b'"');
+    if out.len() - start > MAX_WARNING_LEN {
+        log::warn!("WARNING: warning skipped -- too big");
+        out.truncate(start);
+        return;
+    }
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,56 @@
+//! Names that stand for local addresses: network interfaces and the lines of /etc/hosts.
+
+use std::net::IpAddr;
+
+/// Addresses of the interface called `name`: all its IPv4 addresses, else its IPv6 ones.
+pub fn interface_addresses(name: &str) -> Vec<IpAddr> {
+    let all = addresses(|interface| interface == name);
+    let v4: Vec<_> = all.iter().copied().filter(IpAddr::is_ipv4).collect();
+    if v4.is_empty() { all } else { v4 }
+}
+
+/// IPv4 addresses of all interfaces that are up.
+pub fn all_ipv4_addresses() -> Vec<IpAddr> {
+    addresses(|_| true)
+        .into_iter()
+        .filter(IpAddr::is_ipv4)
+        .collect()
+}
+
+fn addresses(wanted: impl Fn(&str) -> bool) -> Vec<IpAddr> {
+    use nix::net::if_::InterfaceFlags;
+    let Ok(interfaces) = nix::ifaddrs::getifaddrs() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for interface in interfaces {
+        let up = interface.flags.contains(InterfaceFlags::IFF_UP);
+        let Some(address) = interface
+            .address
+            .filter(|_| up && wanted(&interface.interface_name))
+        else {
+            continue;
+        };
+        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+        let ip = v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())));
+        // A link-local address needs a scope that a Via cannot carry.
+        let usable = |ip: &IpAddr| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        if let Some(ip) = ip.filter(usable).filter(|ip| !found.contains(ip)) {
+            found.push(ip);
+        }
+    }
+    found
+}
+
+/// The names that /etc/hosts gives to `ip`; no name server is asked, a start never waits for one.
+pub fn names_of(ip: IpAddr) -> Vec<String> {
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    let mut names = Vec::new();
+    for line in hosts.lines() {
+        let mut words = line.split('#').next().unwrap_or("").split_whitespace();
+        if words.next().and_then(|w| w.parse::<IpAddr>().ok()) == Some(ip) {
+            names.extend(words.map(str::to_owned));
+        }
+    }
+    names
+}

@@ -1,0 +1,366 @@
+//! The socket lists `udp_listen`, `tcp_listen`, `tls_listen`, the aliases, and "is this myself?".
+//!
+//! Built once from `listen=`, `-l` and `alias=` before the first fork, only read afterwards.
+
+use super::interfaces::{all_ipv4_addresses, interface_addresses, names_of};
+use super::{Proto, SocketId, SocketInfo};
+use crate::core::settings::Settings;
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::OnceLock;
+
+/// A further name of ours; port 0 and [`Proto::None`] stand for any.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub struct Alias {
+    pub host: String,
+    pub port: u16,
+    pub proto: Proto,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// UDP sockets in the order configured.
+    pub udp: Vec<&'static SocketInfo>,
+    /// TCP sockets.
+    pub tcp: Vec<&'static SocketInfo>,
+    /// TLS sockets.
+    pub tls: Vec<&'static SocketInfo>,
+    /// Aliases, newest first.
+    pub aliases: Vec<Alias>,
+    /// Default UDP sender for IPv4: the first socket, a later one while the choice is a loopback.
+    pub send_ipv4: Option<&'static SocketInfo>,
+    /// Default UDP sender for IPv6: the first.
+    pub send_ipv6: Option<&'static SocketInfo>,
+}
+
+static LISTENERS: OnceLock<Listeners> = OnceLock::new();
+static NONE: Listeners = Listeners {
+    udp: Vec::new(),
+    tcp: Vec::new(),
+    tls: Vec::new(),
+    aliases: Vec::new(),
+    send_ipv4: None,
+    send_ipv6: None,
+};
+
+/// Makes the lists those of the process; later calls are ignored.
+pub fn install(listeners: Listeners) {
+    let _ = LISTENERS.set(listeners);
+}
+
+/// The lists of the process; empty before [`install`].
+#[inline]
+pub fn get() -> &'static Listeners {
+    LISTENERS.get().unwrap_or(&NONE)
+}
+
+/// Every socket: UDP, TCP, TLS.
+pub fn all_sockets() -> impl Iterator<Item = &'static SocketInfo> {
+    let all = get();
+    all.udp.iter().chain(&all.tcp).chain(&all.tls).copied()
+}
+
+/// Builds the lists: interfaces expanded, names resolved, duplicates dropped, aliases added.
+/// The error says which entry cannot be used.
+pub fn build(
+    listen: &[SocketId],
+    aliases: &[SocketId],
+    settings: &Settings,
+) -> Result<Listeners, String> {
+    let mut all = Listeners::default();
+    for id in aliases {
+        add_alias(
+            &mut all.aliases,
+            &id.host,
+            id.port.unwrap_or(0),
+            id.proto.unwrap_or(Proto::None),
+        );
+    }
+    if listen.is_empty() {
+        let ips = all_ipv4_addresses();
+        if ips.is_empty() {
+            return Err("no network interface is up and no listen address is given".into());
+        }
+        for ip in ips {
+            add(&mut all, settings, None, &ip.to_string(), ip, None);
+        }
+    }
+    for id in listen {
+        for ip in resolve(&id.host)? {
+            let named =
+                id.host.parse::<IpAddr>().is_err() && interface_addresses(&id.host).is_empty();
+            let name = if named {
+                id.host.clone()
+            } else {
+                ip.to_string()
+            };
+            add(&mut all, settings, id.proto, &name, ip, id.port);
+        }
+    }
+    choose_senders(&mut all);
+    automatic_aliases(&mut all);
+    Ok(all)
+}
+
+/// Address literal, interface, or name (all its IPv4 addresses, else its IPv6 ones).
+fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|h| h.strip_suffix(']'))
+        .unwrap_or(host);
+    if let Ok(ip) = bare.parse() {
+        return Ok(vec![ip]);
+    }
+    let of_interface = interface_addresses(host);
+    if !of_interface.is_empty() {
+        return Ok(of_interface);
+    }
+    let found = (host, 0)
+        .to_socket_addrs()
+        .map_err(|why| format!("could not resolve listen address {host}: {why}"))?;
+    let all: Vec<IpAddr> = found.map(|a| a.ip()).collect();
+    let first = all.iter().find(|ip| ip.is_ipv4()).or(all.first());
+    first
+        .map(|ip| vec![*ip])
+        .ok_or_else(|| format!("could not resolve listen address {host}"))
+}
+
+/// Adds a socket for each protocol that the entry means; without one UDP, TCP and TLS (port + 1).
+fn add(
+    all: &mut Listeners,
+    settings: &Settings,
+    proto: Option<Proto>,
+    name: &str,
+    ip: IpAddr,
+    port: Option<u16>,
+) {
+    let plain = port.unwrap_or(settings.port);
+    let any = proto.is_none();
+    if any || proto == Some(Proto::Udp) {
+        push(&mut all.udp, Proto::Udp, name, ip, plain);
+    }
+    let stream = !ip.is_multicast() && !settings.disable_tcp;
+    if stream && (any || proto == Some(Proto::Tcp)) {
+        push(&mut all.tcp, Proto::Tcp, name, ip, plain);
+    }
+    if stream && !settings.disable_tls && (any || proto == Some(Proto::Tls)) {
+        let port = if any {
+            plain.saturating_add(1)
+        } else {
+            port.unwrap_or(settings.tls_port_no)
+        };
+        push(&mut all.tls, Proto::Tls, name, ip, port);
+    }
+}
+
+fn push(list: &mut Vec<&'static SocketInfo>, proto: Proto, name: &str, ip: IpAddr, port: u16) {
+    let addr = SocketAddr::new(ip, port);
+    if !list.iter().any(|s| s.addr == addr) {
+        let info = SocketInfo::new(list.len(), proto, name.to_owned(), addr);
+        list.push(Box::leak(Box::new(info)));
+    }
+}
+
+fn choose_senders(all: &mut Listeners) {
+    for socket in &all.udp {
+        if socket.mcast {
+            continue;
+        }
+        let place = if socket.addr.is_ipv4() {
+            &mut all.send_ipv4
+        } else {
+            &mut all.send_ipv6
+        };
+        if place.is_none_or(|chosen| chosen.loopback && !socket.loopback && socket.addr.is_ipv4()) {
+            *place = Some(socket);
+        }
+    }
+}
+
+/// The names of our addresses count as ours, with the socket's port and protocol.
+fn automatic_aliases(all: &mut Listeners) {
+    let sockets: Vec<_> = all
+        .udp
+        .iter()
+        .chain(&all.tcp)
+        .chain(&all.tls)
+        .copied()
+        .collect();
+    for socket in sockets {
+        for name in names_of(socket.ip()) {
+            add_alias(&mut all.aliases, &name, socket.port(), socket.proto);
+        }
+    }
+}
+
+/// Adds an alias as the newest unless it is there.
+pub fn add_alias(aliases: &mut Vec<Alias>, host: &str, port: u16, proto: Proto) {
+    let alias = Alias {
+        host: host.to_owned(),
+        port,
+        proto,
+    };
+    if !aliases.contains(&alias) {
+        aliases.insert(0, alias);
+    }
+}
+
+fn without_brackets(host: &[u8]) -> &[u8] {
+    host.strip_prefix(b"[")
+        .and_then(|h| h.strip_suffix(b"]"))
+        .unwrap_or(host)
+}
+
+/// Whether `host:port` by `proto` is one of our sockets or aliases; port 0 and [`Proto::None`] match any.
+pub fn check_self(host: &[u8], port: u16, proto: Proto) -> bool {
+    let all = get();
+    let bare = without_brackets(host);
+    let socket_matches = |s: &&'static SocketInfo| {
+        (port == 0 || s.port() == port)
+            && (bare.eq_ignore_ascii_case(without_brackets(s.addr_str.as_bytes()))
+                || host.eq_ignore_ascii_case(s.name.as_bytes()))
+    };
+    let lists = [
+        (Proto::Udp, &all.udp),
+        (Proto::Tcp, &all.tcp),
+        (Proto::Tls, &all.tls),
+    ];
+    let mut lists = lists
+        .iter()
+        .filter(|(p, _)| proto == Proto::None || *p == proto);
+    lists.any(|(_, list)| list.iter().any(socket_matches))
+        || all.aliases.iter().any(|a| {
+            (port == 0 || a.port == 0 || a.port == port)
+                && (proto == Proto::None || a.proto == Proto::None || a.proto == proto)
+                && host.eq_ignore_ascii_case(a.host.as_bytes())
+        })
+}
+
+/// Our socket with that address, port and protocol.
+pub fn find_socket(ip: IpAddr, port: u16, proto: Proto) -> Option<&'static SocketInfo> {
+    all_sockets().find(|s| {
+        (proto == Proto::None || s.proto == proto)
+            && s.ip() == ip
+            && (port == 0 || s.port() == port)
+    })
+}
+
+/// The default UDP sender for the family of `to`.
+#[inline]
+pub fn send_socket_for(to: &SocketAddr) -> Option<&'static SocketInfo> {
+    if to.is_ipv4() {
+        get().send_ipv4
+    } else {
+        get().send_ipv6
+    }
+}
+
+/// The block that `-c` and every start print: `Listening on`, `Aliases`.
+pub fn listen_block(all: &Listeners) -> String {
+    let mut text = String::from("Listening on \n");
+    for socket in all.udp.iter().chain(&all.tcp).chain(&all.tls) {
+        let ip = without_brackets(socket.addr_str.as_bytes());
+        let _ = writeln!(
+            text,
+            "             {}: {} [{}]:{}{}",
+            socket.proto.name(),
+            socket.name,
+            String::from_utf8_lossy(ip),
+            socket.port_str,
+            if socket.mcast { " mcast" } else { "" }
+        );
+    }
+    text.push_str("Aliases: \n");
+    for alias in &all.aliases {
+        let port = if alias.port == 0 {
+            "*".to_owned()
+        } else {
+            alias.port.to_string()
+        };
+        let _ = writeln!(
+            text,
+            "             {}: {}:{port}",
+            alias.proto.name(),
+            alias.host
+        );
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(proto: Option<Proto>, host: &str, port: Option<u16>) -> SocketId {
+        SocketId {
+            proto,
+            host: host.into(),
+            port,
+        }
+    }
+
+    #[test]
+    fn an_entry_without_protocol_listens_on_udp_and_tcp() {
+        let all = build(
+            &[id(None, "127.0.0.1", Some(5990))],
+            &[],
+            &Settings::default(),
+        )
+        .unwrap();
+        assert_eq!((all.udp.len(), all.tcp.len(), all.tls.len()), (1, 1, 0));
+        let block = listen_block(&all);
+        assert!(
+            block.starts_with(
+                "Listening on \n             udp: 127.0.0.1 [127.0.0.1]:5990\n             tcp: 127.0.0.1 [127.0.0.1]:5990\nAliases: \n"
+            ),
+            "{block}"
+        );
+    }
+
+    #[test]
+    fn tls_without_protocol_takes_the_next_port_and_its_own_default_otherwise() {
+        let settings = Settings {
+            disable_tls: false,
+            ..Settings::default()
+        };
+        let listen = [
+            id(None, "127.0.0.1", Some(5990)),
+            id(Some(Proto::Tls), "127.0.0.2", None),
+        ];
+        let all = build(&listen, &[], &settings).unwrap();
+        let ports: Vec<_> = all.tls.iter().map(|s| s.port()).collect();
+        assert_eq!(ports, [5991, 5061]);
+    }
+
+    #[test]
+    fn the_same_address_twice_is_one_socket() {
+        let listen = [
+            id(Some(Proto::Udp), "127.0.0.1", None),
+            id(Some(Proto::Udp), "127.0.0.1", Some(5060)),
+        ];
+        assert_eq!(
+            build(&listen, &[], &Settings::default()).unwrap().udp.len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_later_address_replaces_a_loopback_as_default_sender() {
+        let listen = [
+            id(Some(Proto::Udp), "127.0.0.1", None),
+            id(Some(Proto::Udp), "192.0.2.1", None),
+        ];
+        let all = build(&listen, &[], &Settings::default()).unwrap();
+        assert_eq!(all.send_ipv4.unwrap().addr_str, "192.0.2.1");
+    }
+
+    #[test]
+    fn a_name_that_means_nothing_is_an_error() {
+        let error =
+            build(&[id(None, "no such host", None)], &[], &Settings::default()).unwrap_err();
+        assert!(error.contains("no such host"), "{error}");
+    }
+}

@@ -1,0 +1,131 @@
+//! UDP sockets: making them, one read, one send. One system call each, nothing is allocated.
+
+use super::SocketInfo;
+use crate::core::settings::Settings;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+/// Largest datagram.
+pub const BUF_SIZE: usize = 65_535;
+/// Smaller datagrams are keep-alives or probes.
+pub const MIN_UDP_PACKET: usize = 32;
+/// Step of the second phase of the search for the largest receive buffer, in bytes.
+const PROBE_STEP: usize = 2048;
+
+/// Creates, configures and binds the socket of `info`.
+pub fn bind(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
+    let domain = if info.addr.is_ipv4() {
+        Domain::IPV4
+    } else {
+        Domain::IPV6
+    };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_address(true)?;
+    if info.addr.is_ipv4() {
+        if let Err(why) = socket.set_tos_v4(settings.tos.unsigned_abs()) {
+            log::warn!("WARNING: udp_init: setsockopt tos: {why}");
+        }
+    } else {
+        socket.set_only_v6(true)?;
+    }
+    multicast(&socket, info, settings)?;
+    probe_max_receive_buffer(&socket, settings.maxbuffer as usize);
+    socket.bind(&info.addr.into())?;
+    let _ = info.udp.set(socket.into());
+    Ok(())
+}
+
+fn multicast(socket: &Socket, info: &SocketInfo, settings: &Settings) -> io::Result<()> {
+    if !info.mcast {
+        return Ok(());
+    }
+    match info.ip() {
+        IpAddr::V4(ip) => {
+            socket.join_multicast_v4(&ip, &std::net::Ipv4Addr::UNSPECIFIED)?;
+            socket.set_multicast_loop_v4(settings.mcast_loopback)?;
+            if let Ok(ttl) = u32::try_from(settings.mcast_ttl) {
+                socket.set_multicast_ttl_v4(ttl)?;
+            }
+        }
+        IpAddr::V6(ip) => {
+            socket.join_multicast_v6(&ip, 0)?;
+            socket.set_multicast_loop_v6(settings.mcast_loopback)?;
+            if let Ok(hops) = u32::try_from(settings.mcast_ttl) {
+                socket.set_multicast_hops_v6(hops)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Doubles the receive buffer while it is at most `max` bytes, then grows it in small steps; ends when
+/// the kernel gives less than was asked for.
+fn probe_max_receive_buffer(socket: &Socket, max: usize) {
+    let start = socket.recv_buffer_size().unwrap_or(0);
+    log::info!("INFO: udp_init: SO_RCVBUF is initially {start}");
+    let mut size = start.max(1);
+    let mut doubling = true;
+    loop {
+        let next = if doubling {
+            size * 2
+        } else {
+            size + PROBE_STEP
+        };
+        if next > max {
+            if !doubling {
+                break;
+            }
+            doubling = false;
+            continue;
+        }
+        let granted = socket
+            .set_recv_buffer_size(next)
+            .and_then(|()| socket.recv_buffer_size())
+            .is_ok_and(|got| got >= next);
+        if !granted {
+            if !doubling {
+                break;
+            }
+            doubling = false;
+            continue;
+        }
+        size = next;
+    }
+    log::info!(
+        "INFO: udp_init: SO_RCVBUF is finally {}",
+        socket.recv_buffer_size().unwrap_or(0)
+    );
+}
+
+/// Waits for a datagram; its length and source.
+#[inline]
+pub fn recv_from(socket: &UdpSocket, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    socket.recv_from(buf)
+}
+
+/// Sends a datagram from one of our sockets.
+#[inline]
+pub fn send_to(info: &SocketInfo, buf: &[u8], to: SocketAddr) -> io::Result<()> {
+    let socket = info.udp.get().ok_or(io::ErrorKind::NotConnected)?;
+    socket.send_to(buf, to).map(|_| ())
+}
+
+/// The local address that the kernel would send from to reach `to` (`mhomed`).
+pub fn local_address_towards(to: SocketAddr) -> io::Result<IpAddr> {
+    let any: SocketAddr = if to.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0u16; 8], 0).into()
+    };
+    let scratch = UdpSocket::bind(any)?;
+    scratch.connect(to)?;
+    Ok(scratch.local_addr()?.ip())
+}
+
+/// Bytes waiting in the receive queue's buffer limit, for statistics.
+pub fn receive_buffer(info: &SocketInfo) -> Option<usize> {
+    info.udp
+        .get()
+        .and_then(|s| SockRef::from(s).recv_buffer_size().ok())
+}

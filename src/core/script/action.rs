@@ -1,0 +1,225 @@
+//! What a statement is once it is compiled. Executed by [`super::run`].
+
+use super::{Expr, Select};
+use crate::core::module::{Arg, Command, Regex};
+use crate::core::msg::AvpSpec;
+use crate::core::net::{Proto, SocketId, SocketInfo, find_socket};
+use std::net::SocketAddr;
+
+/// A statement and the line it stands in.
+#[derive(Debug)]
+pub struct Action {
+    /// What it does.
+    pub kind: ActionKind,
+    /// Line of ser.cfg, from 1.
+    pub line: u32,
+}
+
+/// The argument of drop, exit, return.
+#[derive(Clone, Copy, Debug)]
+pub enum ReturnValue {
+    /// A number.
+    Number(i32),
+    /// `$?`
+    RetCode,
+}
+
+/// The destination of forward() and send().
+#[derive(Debug)]
+pub enum HostTarget {
+    /// `uri:host`, with `uri:port` or a number.
+    NextHop {
+        /// A fixed port.
+        port: Option<u16>,
+    },
+    /// A host that is resolved in the fix-up.
+    Host {
+        /// As written.
+        host: String,
+        /// 0: default.
+        port: u16,
+        /// Known after the fix-up.
+        address: Option<SocketAddr>,
+    },
+}
+
+/// Changes of the Request-URI.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum UriOp {
+    Host(Box<[u8]>),
+    HostPort(Box<[u8]>),
+    User(Box<[u8]>),
+    UserPass(Box<[u8]>),
+    Port(Box<[u8]>),
+    Uri(Box<[u8]>),
+    Prefix(Box<[u8]>),
+    Strip(usize),
+    StripTail(usize),
+}
+
+/// The right side of `$attr = …`.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum AssignValue {
+    Int(i32),
+    Str(Box<[u8]>),
+    Avp(AvpSpec),
+    Select(Select),
+    Action(Box<Action>),
+    Expr(Expr),
+}
+
+/// The kinds of action.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum ActionKind {
+    /// drop, exit
+    Exit(ReturnValue),
+    Return(ReturnValue),
+    Forward {
+        target: HostTarget,
+        proto: Option<Proto>,
+    },
+    Send {
+        target: HostTarget,
+        proto: Proto,
+    },
+    Log {
+        level: i32,
+        text: Box<[u8]>,
+    },
+    Error {
+        code: Box<[u8]>,
+        text: Box<[u8]>,
+    },
+    Exec(String),
+    SetFlag(u32),
+    ResetFlag(u32),
+    IsFlagSet(u32),
+    SetAvpFlag {
+        spec: AvpSpec,
+        bit: u32,
+    },
+    ResetAvpFlag {
+        spec: AvpSpec,
+        bit: u32,
+    },
+    IsAvpFlagSet {
+        spec: AvpSpec,
+        bit: u32,
+    },
+    Route(usize),
+    Uri(UriOp),
+    RevertUri,
+    AppendBranch {
+        uri: Option<Box<[u8]>>,
+        q: i32,
+    },
+    ForceRport,
+    ForceTcpAlias,
+    SetAdvertisedAddress(Box<[u8]>),
+    SetAdvertisedPort(u16),
+    ForceSendSocket {
+        id: SocketId,
+        socket: Option<&'static SocketInfo>,
+    },
+    If {
+        cond: Expr,
+        then: Vec<Action>,
+        otherwise: Vec<Action>,
+    },
+    AssignAvp {
+        target: AvpSpec,
+        append: bool,
+        value: AssignValue,
+    },
+    Module {
+        command: &'static Command,
+        args: Vec<Arg>,
+    },
+    Block(Vec<Action>),
+}
+
+impl Action {
+    /// Resolves names and runs the module's fix-up, here and in everything inside.
+    pub fn fixup(&mut self) -> Result<(), String> {
+        let line = self.line;
+        let at_line = |why: String| format!("line {line}: {why}");
+        match &mut self.kind {
+            ActionKind::Forward { target, .. } | ActionKind::Send { target, .. } => {
+                target.resolve().map_err(at_line)
+            }
+            ActionKind::ForceSendSocket { id, socket } => {
+                *socket = Some(find_listener(id).map_err(at_line)?);
+                Ok(())
+            }
+            ActionKind::Module { command, args } => match command.fixup {
+                Some(fixup) => {
+                    fixup(args).map_err(|why| at_line(format!("{}: {why}", command.name)))
+                }
+                None => Ok(()),
+            },
+            ActionKind::If {
+                cond,
+                then,
+                otherwise,
+            } => {
+                cond.fixup()?;
+                then.iter_mut().chain(otherwise).try_for_each(Action::fixup)
+            }
+            ActionKind::Block(actions) => actions.iter_mut().try_for_each(Action::fixup),
+            ActionKind::AssignAvp {
+                value: AssignValue::Action(action),
+                ..
+            } => action.fixup(),
+            ActionKind::AssignAvp {
+                value: AssignValue::Expr(expr),
+                ..
+            } => expr.fixup(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl HostTarget {
+    fn resolve(&mut self) -> Result<(), String> {
+        let HostTarget::Host {
+            host,
+            port,
+            address,
+        } = self
+        else {
+            return Ok(());
+        };
+        let found = crate::core::forward::resolve(host.as_bytes(), *port, Proto::Udp)
+            .map_err(|_| format!("could not resolve {host} (-478)"))?;
+        *address = Some(SocketAddr::new(found.ip(), *port));
+        Ok(())
+    }
+}
+
+fn find_listener(id: &SocketId) -> Result<&'static SocketInfo, String> {
+    let bare = id.host.trim_start_matches('[').trim_end_matches(']');
+    let ip = bare.parse().or_else(|_| {
+        crate::core::forward::resolve_host(id.host.as_bytes())
+            .map_err(|_| format!("could not resolve {}", id.host))
+    })?;
+    let proto = id.proto.unwrap_or(Proto::None);
+    let port = id.port.unwrap_or(0);
+    find_socket(ip, port, proto).ok_or_else(|| {
+        format!(
+            "bad force_send_socket argument: {}:{port} (ser doesn't listen on it)",
+            id.host
+        )
+    })
+}
+
+/// A pattern on the right of `=~`: compiled at start, or text that only a message has.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Pattern {
+    Fixed(Regex),
+    Avp(AvpSpec),
+    Select(Select),
+}

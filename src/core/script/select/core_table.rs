@@ -1,0 +1,199 @@
+//! The selects of the core, by first element.
+
+use super::header::{any, body, contact, credentials, cseq, required_body, via};
+use super::tail::{name_addr, uri};
+use super::{Part, SelectFn, SelectResult, select_fn, sys};
+use crate::core::forward::text::push_number;
+use crate::core::msg::{BumpVec, SipMsg};
+use crate::core::sip::{FirstLine, HdrType, Message};
+use std::io::Write;
+
+/// Resolves a core select; the error is the level that is not known.
+pub fn resolve(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
+    let rest = &parts[1..];
+    let alone = |get: Box<SelectFn>| if rest.is_empty() { Ok(get) } else { Err(1) };
+    match parts[0].name.as_str() {
+        "ruri" | "request_uri" => uri(request_uri(), rest, 1),
+        "dst_uri" => uri(
+            select_fn(|msg| SelectResult::Value(msg.dst_uri.unwrap_or_default())),
+            rest,
+            1,
+        ),
+        "next_hop" => uri(
+            select_fn(|msg| SelectResult::Value(msg.next_hop())),
+            rest,
+            1,
+        ),
+        "from" | "f" => name_addr(required_body(HdrType::From), rest, 1),
+        "to" | "t" => name_addr(required_body(HdrType::To), rest, 1),
+        "refer_to" => name_addr(required_body(HdrType::ReferTo), rest, 1),
+        "remote_party_id" | "rpid" => name_addr(required_body(HdrType::Rpid), rest, 1),
+        "record_route" | "rr" => record_route(rest),
+        "contact" | "m" => contact(parts),
+        "via" | "v" => via(parts),
+        "cseq" => cseq(parts),
+        "msg" | "message" => message(rest),
+        "method" => alone(method()),
+        "version" => alone(version()),
+        "status" | "code" | "reason" => alone(reply_field(&parts[0].name)),
+        "authorization" => credentials(HdrType::Authorization, parts),
+        "proxy_authorization" => credentials(HdrType::ProxyAuthorization, parts),
+        "src" => sys::address(parts, |msg| msg.rcv.src),
+        "dst" => sys::address(parts, |msg| msg.rcv.dst),
+        "received" => sys::received(parts),
+        "sys" => sys::sys(parts),
+        "branch" => sys::branch(parts),
+        "event" => alone(required_body(HdrType::Event)),
+        name => match plain_header(name) {
+            Some(kind) => alone(body(kind)),
+            None => Err(0),
+        },
+    }
+}
+
+fn plain_header(name: &str) -> Option<HdrType> {
+    Some(match name {
+        "call_id" => HdrType::CallId,
+        "expires" => HdrType::Expires,
+        "max_forwards" => HdrType::MaxForwards,
+        "content_type" => HdrType::ContentType,
+        "content_length" => HdrType::ContentLength,
+        "subject" => HdrType::Subject,
+        "organization" => HdrType::Organization,
+        "priority" => HdrType::Priority,
+        "session_expires" => HdrType::SessionExpires,
+        "min_se" => HdrType::MinSe,
+        "user_agent" => HdrType::UserAgent,
+        "sip_if_match" => HdrType::SipIfMatch,
+        _ => return None,
+    })
+}
+
+fn request_uri() -> Box<SelectFn> {
+    select_fn(|msg| match msg.sip.is_request() {
+        true => SelectResult::Value(msg.request_uri()),
+        false => SelectResult::Error,
+    })
+}
+
+/// The first Record-Route value.
+fn record_route(rest: &[Part]) -> Result<Box<SelectFn>, usize> {
+    let first = select_fn(|msg| {
+        let values = msg.sip.routes(HdrType::RecordRoute).unwrap_or_default();
+        SelectResult::or_error(values.first().map(|value| value.raw))
+    });
+    name_addr(first, rest, 1)
+}
+
+fn method() -> Box<SelectFn> {
+    select_fn(|msg| match *msg.sip.first() {
+        FirstLine::Request { method_name, .. } => SelectResult::Value(method_name),
+        FirstLine::Reply { .. } => SelectResult::or_error(msg.sip.cseq().ok().map(|(_, m)| m)),
+    })
+}
+
+fn version() -> Box<SelectFn> {
+    select_fn(|msg| match *msg.sip.first() {
+        FirstLine::Request { version, .. } | FirstLine::Reply { version, .. } => {
+            SelectResult::Value(version)
+        }
+    })
+}
+
+/// `status` is code and reason, both as received.
+fn reply_field(name: &str) -> Box<SelectFn> {
+    let name = name.to_owned();
+    select_fn(move |msg| match *msg.sip.first() {
+        FirstLine::Request { .. } => SelectResult::Error,
+        FirstLine::Reply { code, reason, .. } => match name.as_str() {
+            "reason" => SelectResult::Value(reason),
+            "code" => SelectResult::Value(crate::core::script::status_text(msg, code)),
+            _ => {
+                let start = msg.sip.offset_of(reason).saturating_sub(4);
+                SelectResult::Value(&msg.buf()[start..start + 4 + reason.len()])
+            }
+        },
+    })
+}
+
+fn number<'a>(msg: &SipMsg<'a>, n: u64) -> SelectResult<'a> {
+    let mut out = BumpVec::with_capacity_in(20, msg.arena);
+    push_number(&mut out, n);
+    SelectResult::Value(out.into_bump_slice())
+}
+
+/// `@msg.…`: `parts` begins behind `msg`.
+fn message(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
+    let Some(part) = parts.first() else {
+        return Ok(select_fn(|msg| SelectResult::Value(msg.buf())));
+    };
+    let rest = &parts[1..];
+    let name = part.name.as_str();
+    if matches!(name, "header" | "h") {
+        return any(part, rest, 2);
+    }
+    if matches!(name, "request" | "req") && rest.first().is_some_and(|p| p.name == "uri") {
+        return uri(original_uri(), &rest[1..], 3);
+    }
+    let words: Vec<&str> = parts.iter().map(|p| p.name.as_str()).collect();
+    Ok(match words.as_slice() {
+        ["first_line"] => select_fn(|msg| SelectResult::Value(first_line(msg))),
+        ["flags"] => select_fn(|msg| number(msg, msg.flags.into())),
+        ["len"] => select_fn(|msg| number(msg, msg.buf().len() as u64)),
+        ["id"] => select_fn(|msg| number(msg, msg.id.into())),
+        ["id", "hex"] => select_fn(|msg| {
+            let mut out = BumpVec::with_capacity_in(8, msg.arena);
+            let written = write!(out, "{:08x}", msg.id);
+            debug_assert!(written.is_ok(), "a growing buffer takes everything");
+            SelectResult::Value(out.into_bump_slice())
+        }),
+        ["type"] => {
+            select_fn(|msg| SelectResult::Value(if msg.sip.is_request() { b"1" } else { b"2" }))
+        }
+        ["body"] | ["content"] => select_fn(|msg| match msg.sip.body() {
+            Ok(body) => SelectResult::Value(body.unwrap_or_default()),
+            Err(_) => SelectResult::Error,
+        }),
+        ["request" | "req"] | ["response" | "res"] => {
+            select_fn(|msg| SelectResult::Value(first_line(msg)))
+        }
+        ["request" | "req", "method"] => on(true, method()),
+        ["request" | "req", "version"] => on(true, version()),
+        ["response" | "res", "version"] => on(false, version()),
+        ["response" | "res", field @ ("status" | "code" | "reason")] => reply_field(field),
+        [_] => return Err(1),
+        _ => return Err(2),
+    })
+}
+
+/// The select for requests (or replies) only.
+fn on(request: bool, get: Box<SelectFn>) -> Box<SelectFn> {
+    select_fn(move |msg| {
+        if msg.sip.is_request() == request {
+            get(msg)
+        } else {
+            SelectResult::Error
+        }
+    })
+}
+
+fn original_uri() -> Box<SelectFn> {
+    on(
+        true,
+        select_fn(|msg| SelectResult::Value(msg.original_uri())),
+    )
+}
+
+/// The first line without its end.
+fn first_line<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
+    let buf = Message::buf(&msg.sip);
+    let start = buf
+        .iter()
+        .position(|b| !matches!(b, b'\r' | b'\n'))
+        .unwrap_or(0);
+    let end = buf[start..]
+        .iter()
+        .position(|b| matches!(b, b'\r' | b'\n'))
+        .map_or(buf.len(), |n| start + n);
+    &buf[start..end]
+}

@@ -1,0 +1,185 @@
+//! `@sys.…`, `@src.…`, `@dst.…`, `@received.…`, `@branch.…`.
+
+use super::{Part, SelectFn, SelectResult, select_fn};
+use crate::core::forward::text::{push_ip, push_number};
+use crate::core::msg::{Branch, BumpVec, SipMsg};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+fn text<'a>(msg: &SipMsg<'a>, write: impl FnOnce(&mut BumpVec<'a, u8>)) -> SelectResult<'a> {
+    let mut out = BumpVec::with_capacity_in(48, msg.arena);
+    write(&mut out);
+    SelectResult::Value(out.into_bump_slice())
+}
+
+/// `@src.{ip,port,ip_port}`, `@dst.{…}`.
+pub fn address(
+    parts: &[Part],
+    of: for<'a, 'b> fn(&'b SipMsg<'a>) -> SocketAddr,
+) -> Result<Box<SelectFn>, usize> {
+    let (ip, port) = match parts.get(1).map(|p| p.name.as_str()).ok_or(1usize)? {
+        "ip" => (true, false),
+        "port" => (false, true),
+        "ip_port" => (true, true),
+        _ => return Err(1),
+    };
+    Ok(select_fn(move |msg| {
+        text(msg, |out| write_address(out, of(msg), ip, port))
+    }))
+}
+
+fn write_address(out: &mut BumpVec<'_, u8>, addr: SocketAddr, ip: bool, port: bool) {
+    if ip {
+        push_ip(out, addr.ip());
+    }
+    if ip && port {
+        out.push(b':');
+    }
+    if port {
+        push_number(out, addr.port().into());
+    }
+}
+
+/// `@received.{proto,ip,port,ip_port,proto_ip_port}`.
+pub fn received(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
+    let (proto, ip, port) = match parts.get(1).map(|p| p.name.as_str()).ok_or(1usize)? {
+        "proto" => (true, false, false),
+        "ip" => (false, true, false),
+        "port" => (false, false, true),
+        "ip_port" => (false, true, true),
+        "proto_ip_port" => (true, true, true),
+        _ => return Err(1),
+    };
+    Ok(select_fn(move |msg| {
+        text(msg, |out| {
+            if proto {
+                out.extend_from_slice(msg.rcv.proto.name().as_bytes());
+            }
+            if proto && ip {
+                out.push(b':');
+            }
+            write_address(out, msg.rcv.dst, ip, port);
+        })
+    }))
+}
+
+/// `@sys.pid`, `@sys.unique`, `@sys.now[.local|gmt|utc["format"]]`.
+pub fn sys(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
+    let second = parts.get(1).ok_or(1usize)?;
+    match (second.name.as_str(), parts.get(2)) {
+        ("pid", None) => Ok(select_fn(|msg| {
+            text(msg, |out| push_number(out, std::process::id().into()))
+        })),
+        ("unique", None) => Ok(select_fn(|msg| text(msg, unique))),
+        ("now", None) => Ok(select_fn(|msg| {
+            let now = msg.now();
+            text(msg, |out| push_number(out, now.unsigned_abs()))
+        })),
+        ("now", Some(zone)) => {
+            let local = match zone.name.as_str() {
+                "local" => true,
+                "gmt" | "utc" => false,
+                _ => return Err(2),
+            };
+            let format = zone.text().map(<[u8]>::to_vec);
+            Ok(select_fn(move |msg| {
+                let now = msg.now();
+                let shown = crate::core::time::format_time(now, local, format.as_deref());
+                SelectResult::Value(msg.store(&shown))
+            }))
+        }
+        _ => Err(1),
+    }
+}
+
+static UNIQUE: AtomicU32 = AtomicU32::new(0);
+
+/// `pppp-tttttttt-xxxxxxxx`: process, start of the counter, counter.
+fn unique(out: &mut BumpVec<'_, u8>) {
+    let n = UNIQUE.fetch_add(1, Ordering::Relaxed);
+    let pid = std::process::id();
+    let written = write!(
+        out,
+        "{:04x}-{:08x}-{n:08x}",
+        pid & 0xffff,
+        crate::core::time::unix_time() as u32
+    );
+    debug_assert!(written.is_ok(), "a growing buffer takes everything");
+}
+
+/// `@branch.count`, `.uri[n] .dst_uri[n] .uriq[n] .q[n]`; counted from 0, without index all of them.
+pub fn branch(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
+    let part = parts.get(1).ok_or(1usize)?;
+    let write: fn(&mut BumpVec<'_, u8>, &Branch<'_>) = match part.name.as_str() {
+        "count" => {
+            return Ok(select_fn(|msg| {
+                let count = msg.branches.as_slice().len();
+                text(msg, |out| push_number(out, count as u64))
+            }));
+        }
+        "uri" => |out, b| out.extend_from_slice(b.uri),
+        "dst_uri" => |out, b| out.extend_from_slice(b.dst_uri.unwrap_or_default()),
+        "q" => |out, b| write_q(out, b.q),
+        "uriq" => |out, b| write_uri_q(out, b.uri, b.q),
+        _ => return Err(1),
+    };
+    let index = part.number();
+    Ok(select_fn(move |msg| {
+        let all = msg.branches.as_slice();
+        if all.is_empty() {
+            return SelectResult::Null;
+        }
+        let chosen = match index {
+            None => all,
+            Some(n) => {
+                let at = if n < 0 {
+                    all.len().checked_sub(n.unsigned_abs() as usize)
+                } else {
+                    Some(n as usize)
+                };
+                match at.and_then(|at| all.get(at..=at)) {
+                    Some(one) => one,
+                    None => return SelectResult::Null,
+                }
+            }
+        };
+        text(msg, |out| {
+            for (i, branch) in chosen.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write(out, branch);
+            }
+        })
+    }))
+}
+
+/// A q value as `0.5`; nothing when unspecified.
+pub fn write_q(out: &mut BumpVec<'_, u8>, q: i32) {
+    if q < 0 {
+        return;
+    }
+    if q >= 1000 {
+        out.push(b'1');
+        return;
+    }
+    out.push(b'0');
+    let digits = [q / 100, q / 10 % 10, q % 10].map(|d| b'0' + d as u8);
+    let used = digits.iter().rposition(|&d| d != b'0').map_or(0, |i| i + 1);
+    if used > 0 {
+        out.push(b'.');
+        out.extend_from_slice(&digits[..used]);
+    }
+}
+
+/// `<uri>;q=0.5`; the URI alone in brackets when it has no q.
+pub fn write_uri_q(out: &mut BumpVec<'_, u8>, uri: &[u8], q: i32) {
+    out.push(b'<');
+    out.extend_from_slice(uri);
+    out.push(b'>');
+    if q >= 0 {
+        out.extend_from_slice(b";q=");
+        write_q(out, q);
+    }
+}
