@@ -7,7 +7,10 @@ use ser::core::sip::{
 };
 
 /// Parses `buf` as a message and asks it everything. Slices must lie in `buf`.
-#[allow(dead_code, reason = "the fuzz targets share this file and take a part each")]
+#[allow(
+    dead_code,
+    reason = "the fuzz targets share this file and take a part each"
+)]
 pub fn exercise(buf: &[u8]) -> Result<(), ParseError> {
     let arena = Bump::new();
     let mut message = Message::parse(buf, &arena).inspect_err(|e| show(e, buf))?;

@@ -9,7 +9,11 @@ use std::sync::atomic::Ordering;
 
 /// Arms the timer.
 pub fn init() -> Result<(), String> {
-    time::register_timer(sweep_all, TIMER_INTERVAL.get().unsigned_abs() as u32)
+    time::register_timer(on_timer, 0, TIMER_INTERVAL.get().unsigned_abs() as u32)
+}
+
+fn on_timer(_: u32, _: u64) {
+    sweep_all();
 }
 
 /// One sweep over all tables; a bucket is locked only while it is looked at.

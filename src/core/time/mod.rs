@@ -1,27 +1,21 @@
-//! Clocks and the timers that upper floors register.
+//! Clocks, and the timers that upper floors register (SER's timer API).
+//!
+//! A tick is 1/16 s. The timer process advances the wheel in shared memory by the clock and runs fast
+//! handlers; all others run in the slow timer process. Handlers are functions, which shared memory must
+//! not hold: they are registered before the first fork and timers name them by number.
+//!
+//! Invariant: the number of a handler means the same function in every process of the tree.
 
-/// Seconds since 1970.
-pub fn unix_time() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs() as i64)
-}
+mod calendar;
+mod clock;
+mod timers;
 
-/// `seconds` since 1970 as text: by a strftime format, or as ctime(3) writes it (without line end).
-/// Empty where the format or the time is unusable.
-pub fn format_time(seconds: i64, local: bool, format: Option<&[u8]>) -> Vec<u8> {
-    use chrono::{DateTime, Local, Utc};
-    use std::io::Write;
-    let format = String::from_utf8_lossy(format.unwrap_or(b"%a %b %e %H:%M:%S %Y"));
-    let Some(utc) = DateTime::<Utc>::from_timestamp(seconds, 0) else { return Vec::new() };
-    let mut text = Vec::new();
-    let written = if local {
-        write!(text, "{}", utc.with_timezone(&Local).format(&format))
-    } else {
-        write!(text, "{}", utc.format(&format))
-    };
-    if written.is_err() {
-        text.clear();
-    }
-    text
-}
+pub use calendar::format_time;
+pub use clock::{get_ticks, get_ticks_raw, ms_to_ticks, s_to_ticks, ticks_to_s, unix_time};
+pub use timers::{
+    Handler, HandlerId, LegacyTimer, register_handler, register_timer, timer_add, timer_allow_del,
+    timer_del,
+};
+pub(in crate::core) use timers::{advance, create, run_slow, wait_slow};
+
+pub use crate::ipc::{ONE_SHOT, PERIODIC, TICKS_HZ, TimerError, TimerNode};

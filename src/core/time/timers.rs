@@ -1,0 +1,201 @@
+//! Timers: their handlers by number, and the wheel that keeps them.
+
+use super::clock::{since_boot, whole_ticks};
+use super::{PERIODIC, s_to_ticks};
+use crate::ipc::{
+    Advance, Due, ONE_SHOT, ShmFull, ShmTag, TimerError, TimerNode, Wheel, shm_static,
+};
+use parking_lot::RwLock;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// What runs when a timer expires: gets the tick and the timer's data; returns [`super::ONE_SHOT`],
+/// [`PERIODIC`], or the number of ticks to the next call.
+pub type Handler = fn(tick: u32, data: u64) -> u32;
+/// What a legacy timer runs: gets the clock in seconds ([`super::get_ticks`]) and its parameter.
+pub type LegacyTimer = fn(seconds: u32, param: u64);
+
+/// The number of a registered handler; made before the first fork, good in all processes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HandlerId(u16);
+
+impl HandlerId {
+    /// A timer whose handler runs in the slow timer process (what most want). It belongs into shared
+    /// memory: `shm_static`, `ShmBox`, or a field of a structure there.
+    pub fn slow_timer(self, data: u64) -> TimerNode {
+        TimerNode::slow(self.0, data)
+    }
+
+    /// A timer whose handler runs in the timer process itself; it must be quick.
+    pub fn fast_timer(self, data: u64) -> TimerNode {
+        TimerNode::fast(self.0, data)
+    }
+}
+
+/// The wheel and how its clock follows the machine's.
+struct Clockwork {
+    wheel: &'static Wheel,
+    start_tick: u32,
+    start_time: Duration,
+}
+
+static CLOCKWORK: OnceLock<Clockwork> = OnceLock::new();
+static HANDLERS: RwLock<Vec<Handler>> = RwLock::new(Vec::new());
+static LEGACY: RwLock<Vec<(LegacyTimer, u64)>> = RwLock::new(Vec::new());
+static LEGACY_HANDLER: OnceLock<Option<HandlerId>> = OnceLock::new();
+
+/// Makes the wheel, at a random tick as SER does. In the attendant, once the segment exists.
+pub(in crate::core) fn create() -> Result<(), ShmFull> {
+    let start_tick = RandomState::new().hash_one(std::process::id()) as u32;
+    let wheel = Wheel::create(start_tick, ShmTag::CORE)?;
+    CLOCKWORK.get_or_init(|| Clockwork {
+        wheel,
+        start_tick,
+        start_time: since_boot(),
+    });
+    Ok(())
+}
+
+pub(super) fn wheel() -> Option<&'static Wheel> {
+    CLOCKWORK.get().map(|c| c.wheel)
+}
+
+/// Registers a handler; before the first fork, from a module's `init`. `None`: there are 65536 already.
+pub fn register_handler(handler: Handler) -> Option<HandlerId> {
+    let mut handlers = HANDLERS.write();
+    let number = u16::try_from(handlers.len()).ok()?;
+    handlers.push(handler);
+    Some(HandlerId(number))
+}
+
+/// Starts `timer`, due in `delta` ticks. A timer that ran or was deleted needs
+/// [`TimerNode::reinit`] first.
+pub fn timer_add(timer: &TimerNode, delta: u32) -> Result<(), TimerError> {
+    match wheel() {
+        Some(wheel) => wheel.add(timer, delta),
+        None => Err(TimerError::TooLong),
+    }
+}
+
+/// Stops `timer`; waits while its handler runs in another process. True if it was pending.
+pub fn timer_del(timer: &TimerNode) -> Result<bool, TimerError> {
+    match wheel() {
+        Some(wheel) => wheel.del(timer),
+        None => Ok(false),
+    }
+}
+
+/// Inside a handler: somebody may delete this timer from now on without waiting for the handler's end.
+pub fn timer_allow_del() {
+    if let Some(wheel) = wheel() {
+        wheel.allow_del();
+    }
+}
+
+/// SER's register_timer: `timer(seconds, param)` is called in the slow timer process every `interval`
+/// seconds, for the first time one interval from now. From a module's `init`.
+pub fn register_timer(timer: LegacyTimer, param: u64, interval: u32) -> Result<(), String> {
+    let id = LEGACY_HANDLER.get_or_init(|| register_handler(run_legacy));
+    let id = id.ok_or("too many timer handlers")?;
+    let number = {
+        let mut legacy = LEGACY.write();
+        legacy.push((timer, param));
+        legacy.len() as u64 - 1
+    };
+    let node = shm_static(id.slow_timer(number), ShmTag::CORE)
+        .map_err(|_| "out of shared memory for a timer")?;
+    timer_add(node, s_to_ticks(interval)).map_err(|e| e.to_string())
+}
+
+fn run_legacy(_tick: u32, number: u64) -> u32 {
+    let entry = LEGACY.read().get(number as usize).copied();
+    if let Some((timer, param)) = entry {
+        let seconds = super::get_ticks();
+        // A panic costs this one call; the hook has told it.
+        let _ = catch_unwind(AssertUnwindSafe(|| timer(seconds, param)));
+    }
+    PERIODIC
+}
+
+/// Calls the handler of a due timer. One that panics ends its timer.
+fn call(due: Due) -> u32 {
+    let handler = HANDLERS.read().get(usize::from(due.callback)).copied();
+    let Some(handler) = handler else {
+        log::error!("BUG: timer with unknown handler {}", due.callback);
+        return ONE_SHOT;
+    };
+    catch_unwind(AssertUnwindSafe(|| handler(due.tick, due.data))).unwrap_or(ONE_SHOT)
+}
+
+/// In the timer process: brings the wheel to the present, every missed tick in order.
+pub(in crate::core) fn advance() -> Advance {
+    let Some(clockwork) = CLOCKWORK.get() else {
+        return Advance::default();
+    };
+    let passed = whole_ticks(since_boot().saturating_sub(clockwork.start_time));
+    let now = clockwork.start_tick.wrapping_add(passed as u32);
+    clockwork.wheel.advance(now, call)
+}
+
+/// In the slow timer process: runs what the timer process has handed over.
+pub(in crate::core) fn run_slow() -> usize {
+    wheel().map_or(0, |wheel| wheel.run_slow(call))
+}
+
+/// In the slow timer process: sleeps until there is work, at most `limit`.
+pub(in crate::core) fn wait_slow(limit: Duration) {
+    if let Some(wheel) = wheel() {
+        wheel.wait_slow(limit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+
+    fn count(_seconds: u32, param: u64) {
+        CALLS.fetch_add(param, Ordering::Relaxed);
+        if CALLS.load(Ordering::Relaxed) == 2 * param {
+            panic!("the second call panics");
+        }
+    }
+
+    #[test]
+    fn a_legacy_timer_that_panics_is_called_again() {
+        let number = {
+            let mut legacy = LEGACY.write();
+            legacy.push((count, 3));
+            legacy.len() as u64 - 1
+        };
+        for _ in 0..3 {
+            assert_eq!(run_legacy(0, number), PERIODIC);
+        }
+        assert_eq!(CALLS.load(Ordering::Relaxed), 9);
+    }
+
+    #[test]
+    fn a_due_timer_without_handler_ends() {
+        let due = Due {
+            callback: u16::MAX,
+            data: 0,
+            tick: 1,
+        };
+        assert_eq!(call(due), ONE_SHOT);
+    }
+
+    #[test]
+    fn a_handler_gets_tick_and_data_and_says_when_it_wants_to_run_again() {
+        let id = register_handler(|tick, data| tick + data as u32).unwrap();
+        let due = Due {
+            callback: id.0,
+            data: 5,
+            tick: 100,
+        };
+        assert_eq!(call(due), 105);
+    }
+}
