@@ -1,6 +1,68 @@
-//! (skeleton)
+//! The command line and the life of the server from its first to its last line.
+//!
+//! | file | what |
+//! |---|---|
+//! | `getopt`, `passes`, `overrides`, `listen_addr` | the command line, in SER's three passes |
+//! | `texts` | `-h`, `-V` |
+//! | `fork_mode` | `-D` and `fork=` |
+//! | `start` | the start order, and what is undone when a step fails |
+//!
+//! Exit codes: 0 for `-h`, `-V`, a good `-c`, a stop that was asked for, and the launcher of a daemon that
+//! runs; 255 for everything that failed.
 
-/// (skeleton)
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod fork_mode;
+mod getopt;
+mod listen_addr;
+mod overrides;
+mod passes;
+mod start;
+mod texts;
+
+use crate::core::log as ser_log;
+use crate::core::process::daemonize::Inherited;
+use crate::core::process::{install_panic_hook, title};
+use passes::Outcome;
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Exit status of everything that failed (SER returns -1 from `main`).
+const FAILED: u8 = 255;
+
+/// The program: reads the command line, does what it says, and returns the exit status.
+pub fn run() -> ExitCode {
+    let inherited = Inherited::find();
+    let args: Vec<OsString> = std::env::args_os().skip(1).collect();
+    title::prepare();
+    ser_log::init();
+    install_panic_hook();
+    let options = getopt::scan(&args);
+    match passes::early(&options) {
+        Outcome::Help => print(&texts::help()),
+        Outcome::Version => print(&texts::version()),
+        Outcome::Wrong(text) => fail(&text),
+        Outcome::Go(early) => match start::serve(early, &options, inherited) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(start::Failed(text)) => fail(&text),
+        },
+    }
+}
+
+/// Writes to stdout; a closed pipe is no reason to panic.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = std::io::stdout();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(FAILED),
+    }
+}
+
+fn fail(text: &str) -> ExitCode {
+    if !text.is_empty() {
+        ser_log::fatal(format_args!("{text}"));
+    }
+    ExitCode::from(FAILED)
 }

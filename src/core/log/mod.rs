@@ -99,14 +99,29 @@ pub fn log_fmt(level: i32, args: fmt::Arguments<'_>) {
 /// A failure that the operator must see on the terminal the server is started from, wherever the log
 /// goes: plain on stderr, and to syslog when that is the log.
 pub fn fatal(args: fmt::Arguments<'_>) {
+    print_stderr(args);
+    if !is_stderr() {
+        log_fmt(level::CRIT, args);
+    }
+}
+
+/// Writes a line that the operator asked for (with a signal, say), whatever the threshold is.
+pub fn answer(args: fmt::Arguments<'_>) {
+    emit(level::NOTICE, |line| line::append(line, args));
+}
+
+/// Writes a plain line to stderr, wherever the log goes.
+pub fn print_stderr(args: fmt::Arguments<'_>) {
     line::with(|line| {
         line::append(line, args);
         line::finish(line);
         stderr::write(line);
     });
-    if !is_stderr() {
-        log_fmt(level::CRIT, args);
-    }
+}
+
+/// Forgets what stderr was; to be called after it was redirected, so that nothing keeps a terminal open.
+pub fn forget_stderr() {
+    stderr::forget();
 }
 
 fn emit(level: i32, text: impl FnOnce(&mut Vec<u8>)) {

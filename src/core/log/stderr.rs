@@ -7,11 +7,11 @@
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
+use parking_lot::Mutex;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// How long a line waits for a reader that does not keep up, in milliseconds.
@@ -30,26 +30,32 @@ struct Stderr {
     terminal: bool,
 }
 
-static TARGET: OnceLock<Stderr> = OnceLock::new();
+static TARGET: Mutex<Option<Stderr>> = Mutex::new(None);
 static STUCK: AtomicBool = AtomicBool::new(false);
 static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// Looks at what stderr is; the first call counts. Early, because a changed user or root may not be
-/// allowed to open it again.
+/// Looks at what stderr is. Early, because a changed user or root may not be allowed to open it again.
 pub(super) fn prepare() {
-    let _ = target();
+    TARGET.lock().get_or_insert_with(find);
+}
+
+/// Forgets what stderr was: it was redirected.
+pub(super) fn forget() {
+    *TARGET.lock() = None;
+    STUCK.store(false, Ordering::Relaxed);
+    LOST.store(0, Ordering::Relaxed);
 }
 
 /// Whether stderr is a terminal.
 pub(super) fn is_terminal() -> bool {
-    target().terminal
+    TARGET.lock().get_or_insert_with(find).terminal
 }
 
-fn target() -> &'static Stderr {
-    TARGET.get_or_init(|| Stderr {
+fn find() -> Stderr {
+    Stderr {
         sink: find_sink(),
         terminal: io::stderr().is_terminal(),
-    })
+    }
 }
 
 fn find_sink() -> Sink {
@@ -108,7 +114,7 @@ fn put(mut bytes: &[u8]) -> bool {
 }
 
 fn write_some(bytes: &[u8]) -> io::Result<usize> {
-    match &target().sink {
+    match &TARGET.lock().get_or_insert_with(find).sink {
         Sink::Plain => io::stderr().write(bytes),
         Sink::NonBlocking(file) => (&*file).write(bytes),
         Sink::Socket => {

@@ -7,30 +7,36 @@ mod counter;
 
 pub use counter::Counter;
 
+use crate::ipc::{PerProcess, ShmFull, ShmTag};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const COUNTERS: usize = Counter::ALL.len();
 
-/// The counters of one process.
-#[repr(C, align(64))]
-#[derive(Debug)]
-pub struct Row([AtomicU64; COUNTERS]);
+crate::shm_struct! {
+    /// The counters of one process.
+    #[derive(Debug)]
+    pub struct Row {
+        cells: [AtomicU64; COUNTERS],
+    }
+}
 
 impl Row {
     /// All zero.
     pub const fn new() -> Row {
-        Row([const { AtomicU64::new(0) }; COUNTERS])
+        Row {
+            cells: [const { AtomicU64::new(0) }; COUNTERS],
+        }
     }
 
     /// The value of one counter.
     pub fn get(&self, counter: Counter) -> u64 {
-        self.0[counter as usize].load(Ordering::Relaxed)
+        self.cells[counter as usize].load(Ordering::Relaxed)
     }
 
     #[inline]
     fn add(&self, counter: Counter, n: u64) {
-        let cell = &self.0[counter as usize];
+        let cell = &self.cells[counter as usize];
         let sum = cell.load(Ordering::Relaxed).wrapping_add(n);
         cell.store(sum, Ordering::Relaxed);
     }
@@ -42,19 +48,15 @@ impl Default for Row {
     }
 }
 
-/// Where a process counts that has no row in the shared table.
+/// Where a process counts while there is no shared table.
 static PRIVATE: Row = Row::new();
-static MINE: AtomicUsize = AtomicUsize::new(0);
-static ROWS: OnceLock<&'static [Row]> = OnceLock::new();
+static ROWS: OnceLock<&'static PerProcess<Row>> = OnceLock::new();
 
-/// Gives the shared table, one row a process slot. Before the first fork; the first call counts.
-pub fn attach(rows: &'static [Row]) -> bool {
-    ROWS.set(rows).is_ok()
-}
-
-/// Chooses the row of this process; to be called after each fork.
-pub fn set_process(slot: usize) {
-    MINE.store(slot, Ordering::Relaxed);
+/// Makes the shared table with rows for `processes`. Before the first fork; the first call counts.
+pub fn create(processes: usize) -> Result<(), ShmFull> {
+    let rows = PerProcess::create(processes, ShmTag::CORE, Row::new)?;
+    ROWS.get_or_init(|| rows);
+    Ok(())
 }
 
 /// Counts one event.
@@ -66,27 +68,22 @@ pub fn count(counter: Counter) {
 /// Counts `n` events.
 #[inline]
 pub fn count_n(counter: Counter, n: u64) {
-    row().add(counter, n);
-}
-
-#[inline]
-fn row() -> &'static Row {
-    let shared = ROWS
-        .get()
-        .and_then(|rows| rows.get(MINE.load(Ordering::Relaxed)));
-    shared.unwrap_or(&PRIVATE)
+    match ROWS.get() {
+        Some(rows) => rows.mine().add(counter, n),
+        None => PRIVATE.add(counter, n),
+    }
 }
 
 /// The row of the process with that slot.
-pub fn of_process(slot: usize) -> Option<&'static Row> {
-    ROWS.get()?.get(slot)
+pub fn of_process(slot: u16) -> Option<&'static Row> {
+    Some(ROWS.get()?.of(slot))
 }
 
 /// The value of a counter over all processes, those that ended included.
 pub fn total(counter: Counter) -> u64 {
-    let shared = ROWS.get().copied().unwrap_or_default();
-    let sum = |sum: u64, row: &Row| sum.wrapping_add(row.get(counter));
-    shared.iter().fold(PRIVATE.get(counter), sum)
+    let rows = ROWS.get().into_iter().flat_map(|rows| rows.iter());
+    let values = rows.map(|row| row.get(counter));
+    values.fold(PRIVATE.get(counter), u64::wrapping_add)
 }
 
 #[cfg(test)]

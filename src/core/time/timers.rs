@@ -144,6 +144,13 @@ pub(in crate::core) fn run_slow() -> usize {
     wheel().map_or(0, |wheel| wheel.run_slow(call))
 }
 
+/// In the attendant: repairs what processes that died at once left half-done in the wheel.
+pub(in crate::core) fn recover(dead: &[u16]) {
+    if let Some(wheel) = wheel() {
+        wheel.recover(dead);
+    }
+}
+
 /// In the slow timer process: sleeps until there is work, at most `limit`.
 pub(in crate::core) fn wait_slow(limit: Duration) {
     if let Some(wheel) = wheel() {

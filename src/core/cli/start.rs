@@ -1,0 +1,281 @@
+//! The start order (SER's `main`), and what is undone when a step fails.
+//!
+//! What can fail does so before the launching shell gets its exit status: sockets are bound before the
+//! daemon leaves the terminal, and the launcher waits until every process has done its `child_init`.
+//! Invariant: a start that fails leaves no process and no file behind, and says why exactly once.
+
+use super::fork_mode::ForkMode;
+use super::getopt::Opt;
+use super::overrides::{self, Overrides};
+use super::passes::Early;
+use crate::core::log as ser_log;
+use crate::core::module::registry;
+use crate::core::net::{self, Listeners, SocketId, SocketInfo, udp};
+use crate::core::process::daemonize::{self, Inherited, Launcher};
+use crate::core::process::pidfile::{PgidFile, PidFile};
+use crate::core::process::privileges::{Identity, Unknown};
+use crate::core::process::{
+    Attendant, Attended, Heritage, OwnReceiver, Stop, Table, limits, say_thanks,
+};
+use crate::core::settings::{self, Settings};
+use crate::core::time;
+use crate::crit;
+use crate::ipc::{Segment, set_process_slot};
+use std::time::Duration;
+
+const MIB: u64 = 1 << 20;
+
+/// The start failed, or the server did: the text for the operator (empty: everything is said).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Failed(pub String);
+
+impl From<String> for Failed {
+    fn from(text: String) -> Self {
+        Failed(text)
+    }
+}
+
+/// What the config file and the command line come to.
+struct Plan {
+    settings: Settings,
+    listeners: Listeners,
+    identity: Identity,
+    mode: ForkMode,
+    more: Overrides,
+    shm_limit: u64,
+}
+
+/// Runs the server, or checks its config.
+pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Result<(), Failed> {
+    ser_log::set_debug(early.debug as i32);
+    ser_log::set_stderr(early.log_stderr);
+    let plan = make_plan(&early, options)?;
+    print_listen_block(&plan.listeners);
+    if early.check {
+        ser_log::print_stderr(format_args!("config file ok, exiting..."));
+        return Ok(());
+    }
+    prepare(&plan)?;
+    run(plan, inherited)
+}
+
+fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
+    let mut settings = Settings::default();
+    let more = overrides::apply(options, &mut settings)?;
+    settings.log_stderror |= early.log_stderr;
+    if early.debug > 0 {
+        settings.debug = early.debug as i32;
+    }
+    apply_log_settings(&settings);
+    let mode = ForkMode::choose(more.dont_fork, settings.fork);
+    let identity = look_up_identity(&settings)?;
+    let mut listen: Vec<SocketId> = Vec::new();
+    listen.extend(more.listen.iter().cloned());
+    let mut listeners = net::build(&listen, &[], &settings).map_err(|why| {
+        log::error!("ERROR: {why}");
+        format!("failed to initialize list addresses: {why}")
+    })?;
+    if mode == ForkMode::NoFork && !early.check {
+        use_first_socket(&mut listeners)?;
+    }
+    let shm_limit = shm_limit(early.shm_megabytes);
+    Ok(Plan {
+        settings,
+        listeners,
+        identity,
+        mode,
+        more,
+        shm_limit,
+    })
+}
+
+fn apply_log_settings(settings: &Settings) {
+    ser_log::set_debug(settings.debug);
+    ser_log::set_stderr(settings.log_stderror);
+    ser_log::set_facility(settings.log_facility);
+}
+
+/// SER's texts; the one for groups names the other letter, as the original's does.
+fn look_up_identity(settings: &Settings) -> Result<Identity, Failed> {
+    let (user, group) = (settings.user.as_deref(), settings.group.as_deref());
+    Identity::look_up(user, group).map_err(|unknown| {
+        Failed(match unknown {
+            Unknown::User => format!("bad user name/uid number: -u {}", user.unwrap_or("")),
+            Unknown::Group => format!("bad group name/gid number: -u {}", group.unwrap_or("")),
+        })
+    })
+}
+
+/// In no-fork mode the first UDP socket does everything; warns about the others.
+fn use_first_socket(listeners: &mut Listeners) -> Result<(), Failed> {
+    let more = match listeners.udp.len() {
+        0 => "and no udp listen address found",
+        1 => "",
+        _ => "and more than one listen address found (will use only the the first one)",
+    };
+    ser_log::print_stderr(format_args!("WARNING: no fork mode {more}"));
+    let Some(&first) = listeners.udp.first() else {
+        let text = "no fork mode requires at least one udp listen address, exiting...";
+        return Err(Failed(text.into()));
+    };
+    listeners.send_ipv4 = Some(first);
+    listeners.send_ipv6 = Some(first);
+    Ok(())
+}
+
+/// `-m` in bytes; without it half of the machine.
+fn shm_limit(megabytes: Option<i64>) -> u64 {
+    match megabytes.map(u64::try_from) {
+        Some(Ok(megabytes @ 1..)) => megabytes.saturating_mul(MIB),
+        Some(Ok(0) | Err(_)) | None => Segment::default_limit(),
+    }
+}
+
+/// A closed stdout is no reason not to serve.
+fn print_listen_block(listeners: &Listeners) {
+    let _ = super::print(&net::listen_block(listeners));
+}
+
+/// What the whole tree shares: settings, memory, clock, sockets.
+fn prepare(plan: &Plan) -> Result<(), Failed> {
+    settings::set(plan.settings.clone());
+    let bytes = plan.shm_limit;
+    Segment::create(bytes).map_err(|why| {
+        log::error!("could not initialize shared memory pool, exiting...: {why}");
+        format!("Too much shared memory demanded: {bytes}")
+    })?;
+    log::info!("ser: shared memory: {bytes} bytes");
+    set_process_slot(0);
+    time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
+    for socket in sockets_to_bind(plan) {
+        udp::bind(socket, &plan.settings)
+            .map_err(|why| format!("ERROR: udp_init: bind({}): {why}", socket.addr))?;
+    }
+    Ok(())
+}
+
+fn sockets_to_bind(plan: &Plan) -> &[&'static SocketInfo] {
+    let udp = &plan.listeners.udp;
+    match plan.mode {
+        ForkMode::NoFork => &udp[..1],
+        ForkMode::Daemon | ForkMode::Foreground => udp,
+    }
+}
+
+/// Leaves the terminal as far as the mode asks for, then lives.
+fn run(plan: Plan, inherited: Inherited) -> Result<(), Failed> {
+    // While its path can be reached: a chroot may follow.
+    ser_log::open_syslog();
+    let stop = match plan.mode {
+        // SER does not daemonize at all here: no pid file, no other directory.
+        ForkMode::NoFork => live(&plan, None)?,
+        ForkMode::Foreground => {
+            enter_directories(&plan.settings)?;
+            live_with_files(&plan, None)?
+        }
+        ForkMode::Daemon => {
+            enter_directories(&plan.settings)?;
+            let launcher = daemonize::detach()?;
+            inherited.close();
+            live_with_files(&plan, Some(launcher))?
+        }
+    };
+    match stop {
+        Stop::Told => {
+            say_thanks();
+            Ok(())
+        }
+        // The log has told whose death it was.
+        Stop::ChildDied => Err(Failed(String::new())),
+    }
+}
+
+fn enter_directories(settings: &Settings) -> Result<(), Failed> {
+    daemonize::enter(settings.chroot.as_deref(), settings.workdir.as_deref())
+        .inspect_err(|why| crit!("{why}"))?;
+    Ok(())
+}
+
+/// The pid file and the process group file exist as long as the server lives.
+fn live_with_files(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
+    ser_log::set_process(0);
+    let pid_file = plan.more.pid_file.as_deref();
+    let pid_file = pid_file.map(PidFile::create).transpose()?;
+    let result = create_pgid_file(plan).and_then(|pgid_file| {
+        let result = live(plan, launcher);
+        pgid_file.into_iter().for_each(PgidFile::remove);
+        result
+    });
+    pid_file.into_iter().for_each(PidFile::remove);
+    result
+}
+
+fn create_pgid_file(plan: &Plan) -> Result<Option<PgidFile>, Failed> {
+    let own_group = plan.mode == ForkMode::Daemon;
+    let pgid = own_group.then(|| nix::unistd::getpgrp().as_raw());
+    match plan.more.pgid_file.as_deref() {
+        Some(path) => Ok(PgidFile::create(path, pgid)?),
+        None => Ok(None),
+    }
+}
+
+/// From the signals to the end of the tree.
+fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
+    let signals = Attended::begin().map_err(|e| format!("cannot catch signals: {e}"))?;
+    set_limits(plan)?;
+    init(plan).inspect_err(|_| registry::destroy_modules())?;
+    let mut attendant =
+        Attendant::new(heritage(plan)?, signals).inspect_err(|_| registry::destroy_modules())?;
+    let started = attendant
+        .start()
+        .and_then(|()| attendant.close_terminal())
+        .and_then(|()| launcher.map_or(Ok(()), tell_launcher));
+    if let Err(why) = started {
+        attendant.shut_down(None);
+        return Err(Failed(why));
+    }
+    let stop = attendant.attend();
+    attendant.shut_down(Some(stop));
+    Ok(stop)
+}
+
+fn tell_launcher(launcher: Launcher) -> Result<(), String> {
+    let ready = launcher.ready();
+    ready.map_err(|e| format!("whoever started the server is gone: {e}"))
+}
+
+fn set_limits(plan: &Plan) -> Result<(), Failed> {
+    limits::set_core(plan.settings.disable_core_dump);
+    if let Ok(files @ 1..) = u64::try_from(plan.settings.open_files_limit) {
+        limits::raise_open_files(files)
+            .map_err(|e| format!("ERROR: error could not increase file limits: {e}"))?;
+    }
+    Ok(())
+}
+
+/// The modules, then the script's arguments, then down with the privileges.
+fn init(plan: &Plan) -> Result<(), Failed> {
+    registry::init_modules()?;
+    plan.identity.assume()?;
+    Ok(())
+}
+
+fn heritage(plan: &Plan) -> Result<Heritage, Failed> {
+    let first = plan
+        .listeners
+        .udp
+        .first()
+        .filter(|_| plan.mode == ForkMode::NoFork);
+    let own_receiver = first.map(|&socket| OwnReceiver::new(socket)).transpose()?;
+    let table = match own_receiver {
+        Some(_) => Table::timers_only(),
+        None => Table::forking(&plan.listeners.udp, plan.settings.children),
+    };
+    Ok(Heritage {
+        table,
+        own_receiver,
+        close_terminal: plan.mode != ForkMode::NoFork,
+        keep_stderr: plan.settings.log_stderror,
+        exit_timeout: Duration::from_secs(plan.settings.exit_timeout.into()),
+    })
+}

@@ -1,0 +1,373 @@
+//! The attendant: starts the processes that its table wants, waits for signals, and stops the tree.
+//!
+//! Invariant: only this process forks, from its only thread, in [`Attendant::fork_wanted`]; a child that
+//! died reaches [`Attendant::child_died`] exactly once, and a pid that is not in the table touches nothing.
+
+use super::child::{self, Birth};
+use super::fork::{Forked, fork};
+use super::no_fork::OwnReceiver;
+use super::signals::Attended;
+use super::table::{State, Table, rank};
+use super::{daemonize, hooks, memory, shared, title};
+use crate::core::log::{level, log_fmt};
+use crate::core::module::registry;
+use crate::crit;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getpid};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// How long a TERM or INT that explains the death of a child may take to arrive, in milliseconds.
+const GRACE: u8 = 100;
+
+/// What the tree is started with (decided on the command line and in ser.cfg).
+#[derive(Debug)]
+pub struct Heritage {
+    /// The processes to start.
+    pub table: Table,
+    /// In no-fork mode the receiver that runs in the main process itself.
+    pub own_receiver: Option<OwnReceiver>,
+    /// Leave the terminal when everything runs, and in each child at once.
+    pub close_terminal: bool,
+    /// But keep stderr for the log.
+    pub keep_stderr: bool,
+    /// How long a stop may take; zero: as long as it takes.
+    pub exit_timeout: Duration,
+}
+
+/// Why the tree stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// TERM or INT.
+    Told,
+    /// A process of the tree died.
+    ChildDied,
+}
+
+/// The attendant.
+#[derive(Debug)]
+pub struct Attendant {
+    pub(super) table: Table,
+    pub(super) heritage: Settled,
+    pub(super) signals: Attended,
+    pub(super) stop: Option<Stop>,
+    own_receiver: Option<OwnReceiver>,
+    reports: Reports,
+    start_failure: Option<String>,
+}
+
+/// The part of [`Heritage`] that stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settled {
+    close_terminal: bool,
+    keep_stderr: bool,
+    pub exit_timeout: Duration,
+}
+
+/// The pipe on which children report that they are ready, or why not.
+#[derive(Debug)]
+struct Reports {
+    reader: File,
+    writer: File,
+    text: Vec<u8>,
+}
+
+impl Reports {
+    fn open() -> nix::Result<Reports> {
+        let flags = nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK;
+        let (reader, writer) = nix::unistd::pipe2(flags)?;
+        Ok(Reports {
+            reader: reader.into(),
+            writer: writer.into(),
+            text: Vec::new(),
+        })
+    }
+
+    /// The complete lines that have come in.
+    fn read(&mut self) -> Vec<String> {
+        let mut buffer = [0; 4096];
+        // A pipe without data (WouldBlock) ends the loop as its end does.
+        while let Ok(n @ 1..) = self.reader.read(&mut buffer) {
+            self.text.extend_from_slice(&buffer[..n]);
+        }
+        let complete = self
+            .text
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |i| i + 1);
+        let lines = self.text.drain(..complete).collect::<Vec<u8>>();
+        String::from_utf8_lossy(&lines)
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Attendant {
+    /// Makes the process table. Nothing is forked yet.
+    pub fn new(heritage: Heritage, signals: Attended) -> Result<Attendant, String> {
+        shared::create(heritage.table.entries().len())?;
+        Ok(Attendant {
+            table: heritage.table,
+            heritage: Settled {
+                close_terminal: heritage.close_terminal,
+                keep_stderr: heritage.keep_stderr,
+                exit_timeout: heritage.exit_timeout,
+            },
+            own_receiver: heritage.own_receiver,
+            signals,
+            reports: Reports::open().map_err(|e| format!("cannot make a pipe: {e}"))?,
+            stop: None,
+            start_failure: None,
+        })
+    }
+
+    /// Starts the tree and waits until every process has done its `child_init`.
+    pub fn start(&mut self) -> Result<(), String> {
+        title::set("main");
+        self.fork_wanted()?;
+        match &mut self.own_receiver {
+            // The main process is a receiver: no attendant's rank, no processes of modules.
+            Some(receiver) => receiver.start()?,
+            None => {
+                registry::init_child(rank::PROC_MAIN)?;
+                hooks::take_into(&mut self.table);
+                self.fork_wanted()?;
+            }
+        }
+        let desc = self.own_receiver.as_ref().map(OwnReceiver::desc);
+        let desc = desc.unwrap_or_else(|| "attendant".into());
+        title::set(&desc);
+        shared::describe(0, rank::PROC_MAIN, &desc);
+        self.wait_until_ready()
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), String> {
+        while self.table.starting() && self.stop.is_none() && self.start_failure.is_none() {
+            self.step(PollTimeout::NONE);
+        }
+        match (self.start_failure.take(), self.stop) {
+            (Some(why), _) => Err(why),
+            (None, Some(Stop::ChildDied)) => Err("a process died while the server started".into()),
+            (None, Some(Stop::Told)) => Err("told to stop while starting".into()),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Leaves the terminal, if that was asked for: everything runs.
+    pub fn close_terminal(&self) -> Result<(), String> {
+        if self.heritage.close_terminal {
+            daemonize::close_terminal(self.heritage.keep_stderr)?;
+        }
+        Ok(())
+    }
+
+    /// Attends until somebody says stop.
+    pub fn attend(&mut self) -> Stop {
+        loop {
+            match self.stop {
+                None => self.step(PollTimeout::NONE),
+                Some(Stop::Told) => return Stop::Told,
+                Some(Stop::ChildDied) => {
+                    // A terminal's ^C reaches everybody: a child may be quicker than this process.
+                    self.step(GRACE.into());
+                    return self.stop.unwrap_or(Stop::ChildDied);
+                }
+            }
+        }
+    }
+
+    /// Forks a process for each entry that wants one.
+    pub(super) fn fork_wanted(&mut self) -> Result<(), String> {
+        shared::check_room(self.table.entries().len() + 1)?;
+        while let Some(slot) = self.table.wanted() {
+            self.fork_one(slot)?;
+        }
+        Ok(())
+    }
+
+    fn fork_one(&mut self, slot: u16) -> Result<(), String> {
+        let attendant = getpid();
+        let Some(entry) = self.table.get_mut(slot) else {
+            return Err(format!("BUG: no entry for process {slot}"));
+        };
+        shared::describe(slot, entry.rank, &entry.desc);
+        match fork().map_err(|e| format!("cannot fork {}: {e}", entry.desc))? {
+            Forked::Parent(pid) => {
+                entry.state = State::Starting(pid);
+                shared::started(slot, pid.as_raw());
+                Ok(())
+            }
+            Forked::Child => {
+                let birth = Birth {
+                    attendant,
+                    reports: &self.reports.writer,
+                    close_terminal: self.heritage.close_terminal,
+                    keep_stderr: self.heritage.keep_stderr,
+                };
+                child::live(entry, &birth)
+            }
+        }
+    }
+
+    /// Waits for whatever comes first, at most `timeout`, and deals with it.
+    pub(super) fn step(&mut self, timeout: PollTimeout) {
+        let own = self.own_receiver.as_ref().filter(|_| self.stop.is_none());
+        let mut fds = vec![
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.reports.reader.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(own.map(|own| PollFd::new(own.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(e) => log::error!("poll: {e}"),
+        }
+        let has_message = fds.get(2).is_some_and(|fd| fd.any() == Some(true));
+        // Reports first: the reason of a failed start comes before the death of its process.
+        for line in self.reports.read() {
+            self.take_report(&line);
+        }
+        while let Some(signal) = self.signals.next() {
+            self.take_signal(signal.ssi_signo as i32, signal.ssi_pid as i32);
+        }
+        if has_message && let Some(receiver) = &mut self.own_receiver {
+            receiver.serve();
+        }
+    }
+
+    fn take_report(&mut self, line: &str) {
+        let Some((slot, why)) = child::read_report(line) else {
+            log::error!("BUG: report of a process not understood: {line}");
+            return;
+        };
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
+        if !why.is_empty() {
+            self.start_failure = Some(format!("{}: {why}", entry.desc));
+        } else if let State::Starting(pid) = entry.state {
+            entry.state = State::Running(pid);
+            shared::running(slot);
+        }
+    }
+
+    fn take_signal(&mut self, number: i32, sender: i32) {
+        match Signal::try_from(number) {
+            Ok(Signal::SIGTERM | Signal::SIGINT) => {
+                log::debug!("signal {number} received, program terminates");
+                self.stop = Some(Stop::Told);
+            }
+            Ok(Signal::SIGCHLD) => self.reap(),
+            Ok(Signal::SIGUSR1) => memory::dump(),
+            Ok(Signal::SIGHUP) => log::debug!("SIGHUP received, ignoring it"),
+            // Writing to a closed pipe sends one, too: then the writer has the error already.
+            Ok(Signal::SIGPIPE) if sender == getpid().as_raw() => {}
+            Ok(Signal::SIGPIPE) => log::warn!("WARNING: SIGPIPE received and ignored"),
+            Ok(_) | Err(_) => crit!("WARNING: unhandled signal {number}"),
+        }
+    }
+
+    /// Collects every child that died, then repairs what they left: all at once, because a lock of one
+    /// may be needed to repair after another.
+    pub(super) fn reap(&mut self) {
+        let mut dead = Vec::new();
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => break,
+                Ok(status) => {
+                    let slot = status.pid().and_then(|pid| self.child_died(pid, status));
+                    dead.extend(slot);
+                }
+                Err(Errno::EINTR) => {}
+                Err(e) => {
+                    log::error!("waitpid: {e}");
+                    break;
+                }
+            }
+        }
+        if !dead.is_empty() {
+            shared::recover(&dead);
+        }
+    }
+
+    /// The one place that learns of a death: reports it and decides what follows. Whoever makes the
+    /// tree heal itself does it here: set the entry to [`State::Wanted`] and fork.
+    fn child_died(&mut self, pid: Pid, status: WaitStatus) -> Option<u16> {
+        let Some(entry) = self.table.by_pid(pid) else {
+            log::debug!("process {pid}, which is not of the table, ended");
+            return None;
+        };
+        entry.state = State::Dead;
+        let (slot, how) = (entry.slot, describe_death(status));
+        let expected = self.stop.is_some() || was_told(status);
+        let level = if expected { level::INFO } else { level::ERR };
+        let text = format_args!("child process {pid} ({}) {how}", entry.desc);
+        log_fmt(level, text);
+        shared::died(slot);
+        if self.stop.is_some() {
+            return Some(slot);
+        }
+        if self.own_receiver.is_some() {
+            log::info!("INFO: dont_fork turned on, living on");
+        } else {
+            log::info!("INFO: terminating due to SIGCHLD");
+            self.stop = Some(Stop::ChildDied);
+        }
+        Some(slot)
+    }
+}
+
+/// Whether a worker ended as one does that got TERM or INT.
+fn was_told(status: WaitStatus) -> bool {
+    matches!(status, WaitStatus::Exited(_, 0))
+}
+
+fn describe_death(status: WaitStatus) -> String {
+    match status {
+        WaitStatus::Exited(_, code) => format!("exited normally, status={code}"),
+        WaitStatus::Signaled(_, signal, core) => {
+            let not = if core { "" } else { "not " };
+            format!(
+                "exited by a signal {} ({signal}), core was {not}generated",
+                signal as i32
+            )
+        }
+        other => format!("changed its state: {other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_death_is_described_with_status_or_signal() {
+        let pid = Pid::from_raw(7);
+        assert_eq!(
+            describe_death(WaitStatus::Exited(pid, 3)),
+            "exited normally, status=3"
+        );
+        assert_eq!(
+            describe_death(WaitStatus::Signaled(pid, Signal::SIGSEGV, true)),
+            "exited by a signal 11 (SIGSEGV), core was generated"
+        );
+        assert_eq!(
+            describe_death(WaitStatus::Signaled(pid, Signal::SIGKILL, false)),
+            "exited by a signal 9 (SIGKILL), core was not generated"
+        );
+    }
+
+    #[test]
+    fn reports_are_taken_line_by_line() {
+        let mut reports = Reports::open().unwrap();
+        child::report(&reports.writer, 3, "");
+        child::report(&reports.writer, 4, "no\ndatabase");
+        assert_eq!(reports.read(), ["3 ", "4 nodatabase"]);
+        assert!(reports.read().is_empty());
+    }
+}

@@ -1,0 +1,110 @@
+//! The first minute of a forked process: from the fork to its work loop.
+//!
+//! Invariant: whatever goes wrong here ends this process only, with a text to the attendant that says
+//! why; nothing ever returns into the attendant's code.
+
+use super::fork::exit_now;
+use super::table::{Entry, Role, rank};
+use super::{daemonize, shared, signals, slow_timer, timer, title, udp_receiver};
+use crate::core::log as ser_log;
+use crate::core::module::registry;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getppid};
+use std::fs::File;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Exit status of a process that could not start.
+const FAILED: i32 = 255;
+
+/// What a child is told by the attendant that forks it.
+pub(super) struct Birth<'b> {
+    /// The attendant.
+    pub attendant: Pid,
+    /// Where to report (see [`report`]).
+    pub reports: &'b File,
+    /// Leave the terminal.
+    pub close_terminal: bool,
+    /// But keep stderr for the log.
+    pub keep_stderr: bool,
+}
+
+/// Lives the life of the process that `entry` wants.
+pub(super) fn live(entry: &Entry, birth: &Birth<'_>) -> ! {
+    match catch_unwind(AssertUnwindSafe(|| begin_and_work(entry, birth))) {
+        Ok(Ok(())) => exit_now(0),
+        Ok(Err(why)) => {
+            log::error!("{}: {why}", entry.desc);
+            report(birth.reports, entry.slot, &why);
+            exit_now(FAILED)
+        }
+        // The panic hook has told what happened; leave a core.
+        Err(_) => std::process::abort(),
+    }
+}
+
+fn begin_and_work(entry: &Entry, birth: &Birth<'_>) -> Result<(), String> {
+    die_with(birth.attendant)?;
+    ser_log::set_process(i32::from(entry.slot));
+    shared::enter(entry.slot);
+    signals::become_worker(birth.attendant.as_raw()).map_err(|e| format!("signals: {e}"))?;
+    title::set(&entry.desc);
+    if birth.close_terminal {
+        daemonize::close_terminal(birth.keep_stderr)?;
+    }
+    if entry.rank != rank::PROC_NOCHLDINIT {
+        registry::init_child(entry.rank)?;
+    }
+    report(birth.reports, entry.slot, "");
+    work(entry)
+}
+
+/// Asks the kernel for TERM when the attendant dies; it may have died before that.
+fn die_with(attendant: Pid) -> Result<(), String> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)
+        .map_err(|e| format!("PR_SET_PDEATHSIG: {e}"))?;
+    if getppid() == attendant {
+        Ok(())
+    } else {
+        Err("the attendant is gone".into())
+    }
+}
+
+fn work(entry: &Entry) -> Result<(), String> {
+    match entry.role {
+        Role::UdpReceiver(socket) => udp_receiver::run(socket),
+        Role::SlowTimer => slow_timer::run(),
+        Role::Timer => timer::run(),
+        Role::Module(run) => {
+            run();
+            Ok(())
+        }
+    }
+}
+
+/// One report: number of the slot, blank, text (empty: ready), line end. Short enough for a pipe to
+/// take it whole.
+pub(super) fn report(mut reports: &File, slot: u16, why: &str) {
+    let why: String = why.chars().filter(|&c| c != '\n').take(800).collect();
+    if let Err(e) = reports.write_all(format!("{slot} {why}\n").as_bytes()) {
+        log::debug!("report to the attendant: {e}");
+    }
+}
+
+/// Reads what [`report`] wrote.
+pub(super) fn read_report(line: &str) -> Option<(u16, &str)> {
+    let (slot, why) = line.split_once(' ')?;
+    Some((slot.parse().ok()?, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_tells_the_slot_and_why_without_line_ends() {
+        assert_eq!(read_report("7 "), Some((7, "")));
+        assert_eq!(read_report("12 no database"), Some((12, "no database")));
+        assert_eq!(read_report("x"), None);
+    }
+}

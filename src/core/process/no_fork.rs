@@ -1,0 +1,52 @@
+//! No-fork mode (`-D`, `fork=no`): the main process is the receiver of the first UDP socket.
+//!
+//! The attendant's loop asks this receiver whenever its socket is readable, so signals and messages
+//! are dealt with one after the other. `child_init` gets rank 1, PROC_MAIN is never called.
+
+use super::udp_receiver::Receiver;
+use crate::core::module::registry;
+use crate::core::net::SocketInfo;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// The rank of the main process in this mode.
+const RANK: i32 = 1;
+
+/// The receiver inside the main process.
+#[derive(Debug)]
+pub struct OwnReceiver {
+    socket: &'static SocketInfo,
+    receiver: Receiver,
+}
+
+impl OwnReceiver {
+    /// Of one bound socket.
+    pub fn new(socket: &'static SocketInfo) -> Result<Self, String> {
+        let receiver = Receiver::new(socket)?;
+        Ok(OwnReceiver { socket, receiver })
+    }
+
+    /// Initialises the modules for it.
+    pub(super) fn start(&mut self) -> Result<(), String> {
+        registry::init_child(RANK)
+    }
+
+    /// Its description in the process table.
+    pub(super) fn desc(&self) -> String {
+        format!(
+            "stand-alone receiver @ {}:{}",
+            self.socket.name,
+            self.socket.port()
+        )
+    }
+
+    /// Takes one datagram, which poll has announced.
+    pub(super) fn serve(&mut self) {
+        self.receiver.serve_announced();
+    }
+}
+
+impl AsFd for OwnReceiver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
+    }
+}

@@ -1,0 +1,162 @@
+//! The process table as everybody sees it, in shared memory (SER's `pt` and `process_count`).
+//!
+//! Invariant: only the attendant writes an entry, except that a process may describe itself anew;
+//! an entry's slot is the slot of the attendant's own table.
+
+use super::hooks;
+use crate::core::{stats, time};
+use crate::ipc::{self, FIRST_THREAD_SLOT, ProcState, ProcTable, held_locks, recover_processes};
+use std::sync::OnceLock;
+
+/// Entries kept free for processes that are added while the server runs.
+const SPARE: usize = 32;
+
+static TABLE: OnceLock<&'static ProcTable> = OnceLock::new();
+
+/// One line of the table.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProcessInfo {
+    /// Number in the table; 0 is the attendant.
+    pub slot: u16,
+    /// Its pid.
+    pub pid: i32,
+    /// Its rank.
+    pub rank: i32,
+    /// What it is.
+    pub desc: String,
+}
+
+/// Makes the table for `tree` processes beside the attendant, for what modules announced, and some
+/// more. After the modules' `init`, before the first fork.
+pub(super) fn create(tree: usize) -> Result<(), String> {
+    let wanted = 1 + tree + hooks::registered_procs() as usize;
+    let size = (wanted + SPARE).min(usize::from(FIRST_THREAD_SLOT));
+    let full = |_| "out of shared memory for the process table".to_string();
+    let table = ProcTable::create(size).map_err(full)?;
+    stats::create(size).map_err(full)?;
+    TABLE.get_or_init(|| table);
+    if let Some(attendant) = table.entry(0) {
+        attendant.set_desc("main");
+        attendant.set_pid(std::process::id() as i32);
+        attendant.set_state(ProcState::Running);
+    }
+    check_room(wanted)
+}
+
+/// Whether the table has room for so many processes.
+pub(super) fn check_room(processes: usize) -> Result<(), String> {
+    let limit = max_procs();
+    if processes <= limit {
+        return Ok(());
+    }
+    Err(format!(
+        "Process limit of {limit} exceeded: {processes} processes wanted"
+    ))
+}
+
+/// Makes this process the one of `slot`.
+pub(super) fn enter(slot: u16) {
+    ipc::set_process_slot(slot);
+}
+
+/// Writes what the process of `slot` is; a module may give its process another description.
+pub fn describe(slot: u16, rank: i32, desc: &str) {
+    if let Some(entry) = TABLE.get().and_then(|table| table.entry(slot)) {
+        entry.set_rank(rank);
+        entry.set_desc(desc);
+    }
+}
+
+/// The process of `slot` was forked.
+pub(super) fn started(slot: u16, pid: i32) {
+    if let Some(table) = TABLE.get()
+        && let Some(entry) = table.entry(slot)
+    {
+        entry.set_pid(pid);
+        entry.set_state(ProcState::Starting);
+        entry.next_generation();
+        table.count_up();
+    }
+}
+
+/// The process of `slot` did its `child_init`.
+pub(super) fn running(slot: u16) {
+    if let Some(entry) = TABLE.get().and_then(|table| table.entry(slot)) {
+        entry.set_state(ProcState::Running);
+    }
+}
+
+/// The process of `slot` is dead, and was reaped.
+pub(super) fn died(slot: u16) {
+    if let Some(table) = TABLE.get()
+        && let Some(entry) = table.entry(slot)
+    {
+        entry.set_state(ProcState::Dead);
+        entry.set_pid(0);
+        table.count_down();
+    }
+}
+
+/// Repairs the allocator and the timer wheel after processes that died, and takes their locks away, so
+/// that nobody waits for them.
+pub(super) fn recover(dead: &[u16]) {
+    let locks = |&slot| (slot, held_locks(slot).unwrap_or_default());
+    let held: Vec<_> = dead.iter().map(locks).collect();
+    recover_processes(dead);
+    time::recover(dead);
+    for (slot, locks) in held {
+        for lock in locks.iter().filter(|held| held.lock().force_release(slot)) {
+            let rank = lock.rank();
+            log::warn!("WARNING: released the {rank} that process {slot} held");
+        }
+    }
+}
+
+/// How many processes the tree has, the attendant included.
+pub fn process_count() -> u32 {
+    TABLE.get().map_or(0, |table| table.process_count())
+}
+
+/// How many processes the table has room for (SER's get_max_procs); 0 before it exists.
+pub fn max_procs() -> usize {
+    TABLE.get().map_or(0, |table| table.capacity())
+}
+
+/// All processes that live, in the order of their numbers.
+pub fn processes() -> Vec<ProcessInfo> {
+    let entries = TABLE.get().into_iter().flat_map(|table| table.iter());
+    let living = entries.filter(|(_, entry)| entry.pid() != 0);
+    let shown = living.map(|(slot, entry)| ProcessInfo {
+        slot,
+        pid: entry.pid(),
+        rank: entry.rank(),
+        desc: entry.desc(),
+    });
+    shown.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_shows_who_lives_with_rank_and_description() {
+        ipc::test_segment();
+        create(4).unwrap();
+        let find = |slot| processes().into_iter().find(|p| p.slot == slot);
+        assert_eq!(find(0).unwrap().desc, "main");
+        describe(3, -1, "slow timer");
+        assert_eq!(find(3), None);
+        started(3, 4711);
+        let shown = find(3).unwrap();
+        assert_eq!((shown.pid, shown.rank), (4711, -1));
+        assert_eq!(shown.desc, "slow timer");
+        assert_eq!(process_count(), 2);
+        died(3);
+        recover(&[3]);
+        assert_eq!(process_count(), 1);
+        assert_eq!(find(3), None);
+        assert!(check_room(max_procs()).is_ok());
+        assert!(check_room(max_procs() + 1).is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! Signals: the attendant reads them from a descriptor, so that none is lost; every other process is
+//! stopped by TERM or INT, at once while it waits for work, else when its piece of work is done.
+//!
+//! Invariant: a worker's handler acts by itself only while [`idle`] runs, that is while the process
+//! sits in one blocking system call and has nothing half-done: no lock held, no borrow open. At any
+//! other time it leaves a note, and the work loop looks at it before it waits again.
+
+#![allow(unsafe_code)]
+
+use super::fork::exit_now;
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, compiler_fence};
+
+/// What the attendant wants to know about.
+const ATTENDED: [Signal; 7] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGCHLD,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGPIPE,
+];
+/// A worker that was told so often to stop and did not look is stuck: it ends in its handler.
+const INSIST: i32 = 10;
+/// Seconds that a busy worker has left once its attendant is gone.
+const ORPHAN: u32 = 3;
+
+fn attended() -> SigSet {
+    ATTENDED.into_iter().collect()
+}
+
+/// The attendant's descriptor.
+#[derive(Debug)]
+pub struct Attended(SignalFd);
+
+impl Attended {
+    /// From now on these signals wait until they are read.
+    pub fn begin() -> nix::Result<Attended> {
+        let set = attended();
+        // The Rust runtime's handler swallows the first SEGV that another process sends.
+        set_action(Signal::SIGSEGV, SigHandler::SigDfl)?;
+        set_action(Signal::SIGBUS, SigHandler::SigDfl)?;
+        // The Rust runtime ignores SIGPIPE, and what is ignored never arrives.
+        set_action(Signal::SIGPIPE, SigHandler::SigDfl)?;
+        set.thread_block()?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        Ok(Attended(SignalFd::with_flags(&set, flags)?))
+    }
+
+    /// The next signal that arrived; `None`: there is none.
+    pub fn next(&self) -> Option<siginfo> {
+        match self.0.read_signal() {
+            Ok(signal) => signal,
+            Err(Errno::EINTR) => None,
+            Err(e) => {
+                log::error!("reading signals: {e}");
+                None
+            }
+        }
+    }
+}
+
+impl AsFd for Attended {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+static IDLE: AtomicBool = AtomicBool::new(false);
+static STOP: AtomicI32 = AtomicI32::new(0);
+static ATTENDANT: AtomicI32 = AtomicI32::new(0);
+
+/// Makes this process a worker: TERM and INT stop it, the others do not reach it. `attendant` is
+/// the pid of its parent. Signals that arrived since the fork are delivered now.
+pub(super) fn become_worker(attendant: i32) -> nix::Result<()> {
+    ATTENDANT.store(attendant, Ordering::Relaxed);
+    STOP.store(0, Ordering::Relaxed);
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        set_action(signal, SigHandler::Handler(on_stop))?;
+    }
+    for signal in [
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGPIPE,
+    ] {
+        set_action(signal, SigHandler::SigIgn)?;
+    }
+    set_action(Signal::SIGCHLD, SigHandler::SigDfl)?;
+    attended().thread_unblock()
+}
+
+fn set_action(signal: Signal, handler: SigHandler) -> nix::Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the only handler installed here is `on_stop`; it touches atomics only, except while
+    // IDLE is set, and then the interrupted code is a bare system call (see `idle`).
+    unsafe { sigaction(signal, &action) }.map(drop)
+}
+
+extern "C" fn on_stop(signal: i32) {
+    if IDLE.load(Ordering::Relaxed) {
+        end_worker(signal);
+    }
+    let times = STOP.load(Ordering::Relaxed) >> 8;
+    STOP.store(((times + 1) << 8) | signal, Ordering::Relaxed);
+    if times + 1 >= INSIST {
+        exit_now(0);
+    }
+    if std::os::unix::process::parent_id() as i32 != ATTENDANT.load(Ordering::Relaxed) {
+        nix::unistd::alarm::set(ORPHAN);
+    }
+}
+
+/// Ends this process as one that was told to.
+fn end_worker(signal: i32) -> ! {
+    // The log lines below may themselves be interrupted by the next TERM.
+    IDLE.store(false, Ordering::Relaxed);
+    log::info!("INFO: signal {signal} received");
+    super::memory::log_private();
+    exit_now(0)
+}
+
+/// Runs one blocking system call; a signal that wants this process to stop ends it right there.
+/// `wait` must do nothing else: no allocation, no lock, no log.
+#[inline]
+pub fn idle<T>(wait: impl FnOnce() -> T) -> T {
+    // Only this thread's own handler looks on: the order that the compiler keeps is enough.
+    IDLE.store(true, Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
+    stop_if_told();
+    let result = wait();
+    compiler_fence(Ordering::SeqCst);
+    IDLE.store(false, Ordering::Relaxed);
+    result
+}
+
+/// Ends this process if it was told to while it was busy. A work loop that does not wait in [`idle`]
+/// calls this between two pieces of work.
+#[inline]
+pub fn stop_if_told() {
+    let told = STOP.load(Ordering::Relaxed);
+    if told != 0 {
+        end_worker(told & 0xff);
+    }
+}

@@ -1,0 +1,224 @@
+//! The attendant's table of the processes that should exist.
+//!
+//! Invariant: the table says what is wanted, the state of an entry what is so; whoever starts, retires
+//! or replaces processes changes the table and lets the attendant make it true. An entry keeps its slot,
+//! rank and description for life, whichever pid fills it.
+
+use crate::core::net::SocketInfo;
+use nix::unistd::Pid;
+
+/// Ranks given to `child_init` (SER's numbers); receivers have 1 and up.
+pub mod rank {
+    /// The attendant.
+    pub const PROC_MAIN: i32 = 0;
+    /// Timer and slow timer.
+    pub const PROC_TIMER: i32 = -1;
+    /// A process that serves RPC.
+    pub const PROC_RPC: i32 = -2;
+    /// Another name of [`PROC_RPC`].
+    pub const PROC_FIFO: i32 = PROC_RPC;
+    /// The process that accepts TCP connections.
+    pub const PROC_TCP_MAIN: i32 = -4;
+    /// The process of module unixsock.
+    pub const PROC_UNIXSOCK: i32 = -5;
+    /// The lowest rank.
+    pub const PROC_MIN: i32 = -5;
+    /// `child_init` is not called in this process.
+    pub const PROC_NOCHLDINIT: i32 = -128;
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// Receives from one UDP socket.
+    UdpReceiver(&'static SocketInfo),
+    /// Runs the slow timers.
+    SlowTimer,
+    /// Advances the clock and runs the fast timers.
+    Timer,
+    /// Runs a module's function.
+    Module(fn()),
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// No process yet.
+    Wanted,
+    /// Forked; its `child_init` has not reported yet.
+    Starting(Pid),
+    /// At work.
+    Running(Pid),
+    /// Its process died.
+    Dead,
+}
+
+/// One process that should exist.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its number in the process table and its slot in shared memory; 0 is the attendant.
+    pub slot: u16,
+    /// What it does.
+    pub role: Role,
+    /// What `child_init` gets.
+    pub rank: i32,
+    /// What `ps` and `core.ps` show.
+    pub desc: String,
+    /// Whether it is there.
+    pub state: State,
+}
+
+impl Entry {
+    /// The pid, while there is a process.
+    pub fn pid(&self) -> Option<Pid> {
+        match self.state {
+            State::Starting(pid) | State::Running(pid) => Some(pid),
+            State::Wanted | State::Dead => None,
+        }
+    }
+}
+
+/// The table. Slot 0 is the attendant itself and has no entry.
+#[derive(Debug, Default)]
+pub struct Table {
+    entries: Vec<Entry>,
+    last_receiver: i32,
+}
+
+impl Table {
+    /// The processes of a forking server: for each socket in order its receivers, then both timers.
+    pub fn forking(udp: &[&'static SocketInfo], children: u32) -> Table {
+        let mut table = Table::default();
+        for &socket in udp {
+            for child in 0..children {
+                table.add_receiver(socket, child);
+            }
+        }
+        table.add_timers();
+        table
+    }
+
+    /// The processes that a server without forked receivers has beside the main one.
+    pub fn timers_only() -> Table {
+        let mut table = Table::default();
+        table.add_timers();
+        table
+    }
+
+    fn add_receiver(&mut self, socket: &'static SocketInfo, child: u32) {
+        self.last_receiver += 1;
+        let desc = format!(
+            "receiver child={child} sock={}:{}",
+            socket.name,
+            socket.port()
+        );
+        self.add(Role::UdpReceiver(socket), self.last_receiver, desc);
+    }
+
+    fn add_timers(&mut self) {
+        self.add(Role::SlowTimer, rank::PROC_TIMER, "slow timer".into());
+        self.add(Role::Timer, rank::PROC_TIMER, "timer".into());
+    }
+
+    /// Wants one more process.
+    pub fn add(&mut self, role: Role, rank: i32, desc: String) {
+        let slot = self.entries.len() as u16 + 1;
+        let state = State::Wanted;
+        self.entries.push(Entry {
+            slot,
+            role,
+            rank,
+            desc,
+            state,
+        });
+    }
+
+    /// All entries in the order of their slots.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entry of a slot.
+    pub fn get_mut(&mut self, slot: u16) -> Option<&mut Entry> {
+        self.entries.get_mut(usize::from(slot).checked_sub(1)?)
+    }
+
+    /// The entry that a pid fills.
+    pub fn by_pid(&mut self, pid: Pid) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|e| e.pid() == Some(pid))
+    }
+
+    /// The next slot that wants a process.
+    pub fn wanted(&self) -> Option<u16> {
+        let wanted = self.entries.iter().find(|e| e.state == State::Wanted);
+        wanted.map(|e| e.slot)
+    }
+
+    /// Whether a process has not reported yet.
+    pub fn starting(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|e| matches!(e.state, State::Starting(_)))
+    }
+
+    /// Processes that exist now, with their pids.
+    pub fn alive(&self) -> impl Iterator<Item = (&Entry, Pid)> {
+        self.entries.iter().filter_map(|e| Some((e, e.pid()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::net::Proto;
+
+    fn socket(index: usize, name: &str, port: u16) -> &'static SocketInfo {
+        let addr = format!("{name}:{port}").parse().unwrap();
+        Box::leak(Box::new(SocketInfo::new(
+            index,
+            Proto::Udp,
+            name.into(),
+            addr,
+        )))
+    }
+
+    #[test]
+    fn receivers_come_first_with_one_counter_of_ranks_over_all_sockets() {
+        let sockets = [socket(0, "127.0.0.1", 5990), socket(1, "127.0.0.2", 5992)];
+        let table = Table::forking(&sockets, 2);
+        let seen: Vec<_> = table
+            .entries()
+            .iter()
+            .map(|e| (e.slot, e.rank, e.desc.as_str()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (1, 1, "receiver child=0 sock=127.0.0.1:5990"),
+                (2, 2, "receiver child=1 sock=127.0.0.1:5990"),
+                (3, 3, "receiver child=0 sock=127.0.0.2:5992"),
+                (4, 4, "receiver child=1 sock=127.0.0.2:5992"),
+                (5, -1, "slow timer"),
+                (6, -1, "timer"),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_entry_is_wanted_until_it_has_a_process() {
+        let mut table = Table::timers_only();
+        assert_eq!(table.wanted(), Some(1));
+        table.get_mut(1).unwrap().state = State::Starting(Pid::from_raw(100));
+        assert_eq!(table.wanted(), Some(2));
+        assert!(table.starting());
+        let entry = table.by_pid(Pid::from_raw(100)).unwrap();
+        entry.state = State::Dead;
+        assert!(!table.starting());
+        assert_eq!(table.alive().count(), 0);
+    }
+
+    #[test]
+    fn the_attendant_itself_has_no_entry() {
+        assert!(Table::timers_only().get_mut(0).is_none());
+    }
+}

@@ -1,0 +1,148 @@
+//! A process `receiver child=N sock=ADDRESS:PORT`: takes datagrams from one socket, one after the other.
+//!
+//! All receivers of a socket wait on the same descriptor; the kernel wakes one of them for a datagram.
+//! Invariant: what a message took from the arena is gone before the next one is read.
+
+use super::signals::{idle, stop_if_told};
+use crate::core::net::{Proto, ReceiveInfo, SocketInfo, udp};
+use crate::core::receive::{Outcome, receive_msg};
+use crate::core::stats::{self, Counter};
+use bumpalo::Bump;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+/// What the arena keeps between messages; a message that needed more gives the rest back.
+const ARENA: usize = 64 * 1024;
+/// A pause after an error of the socket, so that a lasting one does not eat a core.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The work loop of a receiver process; returns only when there is no socket.
+pub(super) fn run(socket: &'static SocketInfo) -> Result<(), String> {
+    let mut receiver = Receiver::new(socket)?;
+    loop {
+        receiver.serve();
+        stop_if_told();
+    }
+}
+
+/// What one process needs to receive from one socket.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    info: &'static SocketInfo,
+    socket: &'static UdpSocket,
+    buffer: Vec<u8>,
+    arena: Bump,
+}
+
+impl Receiver {
+    /// The socket must be bound.
+    pub(super) fn new(info: &'static SocketInfo) -> Result<Receiver, String> {
+        let socket = info.udp.get();
+        Ok(Receiver {
+            info,
+            socket: socket.ok_or_else(|| format!("BUG: {} is not bound", info.name))?,
+            buffer: vec![0; udp::BUF_SIZE],
+            arena: Bump::with_capacity(ARENA),
+        })
+    }
+
+    /// Waits for a datagram and deals with it.
+    pub(super) fn serve(&mut self) {
+        let (socket, buffer) = (self.socket, &mut self.buffer);
+        let got = idle(|| udp::recv_from(socket, buffer));
+        self.take(got);
+    }
+
+    /// The same inside another loop, which has seen that there is something to read.
+    pub(super) fn serve_announced(&mut self) {
+        let got = udp::recv_from(self.socket, &mut self.buffer);
+        self.take(got);
+    }
+
+    fn take(&mut self, got: io::Result<(usize, SocketAddr)>) {
+        match got {
+            Ok((length, source)) => self.process(length, source),
+            // An ICMP error of an earlier send may be reported here.
+            Err(e) if is_harmless(e.kind()) => log::debug!("recvfrom: {e}"),
+            Err(e) => {
+                log::error!("ERROR: udp_rcv_loop: recvfrom: {e}");
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    fn process(&mut self, length: usize, source: SocketAddr) {
+        stats::count(Counter::RcvPackets);
+        if !is_message(&self.buffer[..length], source) {
+            stats::count(Counter::DropShort);
+            return;
+        }
+        let received = ReceiveInfo {
+            src: source,
+            dst: self.info.addr,
+            proto: Proto::Udp,
+            socket: Some(self.info),
+            conn_id: 0,
+        };
+        let (message, arena) = (&self.buffer[..length], &self.arena);
+        // What became of it matters to streams only.
+        let _: Outcome = receive_msg(message, received, arena);
+        self.empty_arena();
+    }
+
+    fn empty_arena(&mut self) {
+        self.arena.reset();
+        // `reset` keeps the largest chunk.
+        if self.arena.allocated_bytes() > 4 * ARENA {
+            self.arena = Bump::with_capacity(ARENA);
+        }
+    }
+}
+
+impl AsFd for Receiver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Keep-alives, probes and what has no way back are dropped before they are parsed.
+fn is_message(datagram: &[u8], source: SocketAddr) -> bool {
+    if datagram.len() < udp::MIN_UDP_PACKET {
+        log::debug!("probing packet received from {source}");
+        return false;
+    }
+    if source.port() == 0 {
+        log::info!("INFO: udp_rcv_loop: dropping 0 port packet from {source}");
+        return false;
+    }
+    if datagram.last() == Some(&0) {
+        log::warn!("WARNING: udp_rcv_loop: upstream bug - 0-terminated packet from {source}");
+    }
+    true
+}
+
+fn is_harmless(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::ConnectionRefused
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_datagrams_and_those_without_a_source_port_are_no_messages() {
+        let source: SocketAddr = "127.0.0.1:5060".parse().unwrap();
+        let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        assert!(!is_message(b"", source));
+        assert!(!is_message(b"\r\n\r\n", source));
+        assert!(!is_message(&[b'x'; 31], source));
+        assert!(is_message(&[b'x'; 32], source));
+        assert!(is_message(&[0; 32], source));
+        assert!(!is_message(&[b'x'; 32], nowhere));
+    }
+}
