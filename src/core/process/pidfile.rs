@@ -114,12 +114,13 @@ fn is_server(pid: i32) -> bool {
         return false;
     }
     match std::fs::read(format!("/proc/{pid}/cmdline")) {
-        Ok(line) if !line.is_empty() => {
+        // Empty: a kernel thread, or a process that has ended and nobody has waited for.
+        Ok(line) => {
             let program = line.split(|&b| b == 0 || b == b' ').next();
             let name = program.and_then(|p| p.rsplit(|&b| b == b'/').next());
             name == Some(b"ser".as_slice())
         }
-        _ => true,
+        Err(_) => true,
     }
 }
 

@@ -1,0 +1,184 @@
+//! What black-box tests share: the built server, its modules, free ports, and process trees that end
+//! with the test.
+
+#![allow(dead_code)]
+
+pub mod tree;
+
+use std::fs::File;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+pub use tree::Tree;
+
+/// Longest wait for anything; generous, because many tests run at once.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server's binary.
+pub fn ser() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_ser"))
+}
+
+/// Where `libNAME.so` of each module is.
+pub fn modules_dir() -> PathBuf {
+    let ser = ser();
+    ser.parent().expect("a binary is in a folder").to_owned()
+}
+
+/// Path of a module for `loadmodule`.
+pub fn module(name: &str) -> PathBuf {
+    modules_dir().join(format!("lib{name}.so"))
+}
+
+/// A UDP port of 127.0.0.1 that nobody uses and no other test of this program gets.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 20_000 + (std::process::id() % 400) as u16 * 100;
+    loop {
+        let port = start + NEXT.fetch_add(1, Ordering::Relaxed) % 100;
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Waits until `done` says yes; panics with `what` when it does not.
+pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "waited too long: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// A folder with a config, and the options that every start in a test needs.
+pub struct Setup {
+    pub dir: TempDir,
+    pub port: u16,
+}
+
+impl Setup {
+    /// A config that drops everything.
+    pub fn new() -> Setup {
+        Setup::with_config("route {\n    drop;\n}\n")
+    }
+
+    /// The given config; the address to listen on comes from the command line.
+    pub fn with_config(text: &str) -> Setup {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        std::fs::write(dir.path().join("ser.cfg"), text).expect("config is written");
+        let port = free_port();
+        Setup { dir, port }
+    }
+
+    /// A path in the test's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Content of a file of the test's folder; empty if there is none.
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// The server with config, address, two receivers, and `options`.
+    pub fn command(&self, options: &[&str]) -> Command {
+        let mut command = Command::new(ser());
+        command
+            .arg("-f")
+            .arg(self.path("ser.cfg"))
+            .arg("-l")
+            .arg(format!("udp:127.0.0.1:{}", self.port))
+            .args(["-n", "2"])
+            .args(options)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn output(&self, options: &[&str]) -> Output {
+        let start = Instant::now();
+        let output = self.command(options).output().expect("the server runs");
+        assert!(start.elapsed() < PATIENCE, "{options:?} took too long");
+        output
+    }
+
+    /// Starts it in the foreground (`options` say so); stderr goes to the file `err`. Returns when
+    /// the tree stands.
+    pub fn foreground(&self, options: &[&str]) -> Foreground {
+        let err = File::create(self.path("err")).expect("a file for stderr");
+        let mut command = self.command(options);
+        let child = command.stdout(Stdio::null()).stderr(err).spawn();
+        let child = child.expect("the server starts");
+        let tree = Tree::of(child.id() as i32);
+        let mut server = Foreground { child, tree };
+        wait_until("the tree stands", || {
+            let ended = server.child.try_wait().expect("state of the server");
+            assert!(ended.is_none(), "ended at once: {}", self.read("err"));
+            server.tree.stands()
+        });
+        server
+    }
+
+    /// Starts it as a daemon with pid file `pid`; returns when the launcher has.
+    pub fn daemon(&self, options: &[&str]) -> Tree {
+        let pid_file = self.path("pid");
+        let mut command = self.command(options);
+        let err = File::create(self.path("err")).expect("a file for stderr");
+        let status = command
+            .arg("-P")
+            .arg(&pid_file)
+            .stdout(Stdio::null())
+            .stderr(err)
+            .status();
+        let status = status.expect("the launcher runs");
+        assert!(status.success(), "launcher: {status}: {}", self.read("err"));
+        Tree::of(read_pid(&pid_file))
+    }
+}
+
+/// The number in a pid file.
+pub fn read_pid(path: &Path) -> i32 {
+    let text = std::fs::read_to_string(path).expect("pid file");
+    assert!(text.ends_with('\n'), "{text:?}");
+    text.trim().parse().expect("a number")
+}
+
+/// A server in the foreground; the whole tree ends with it.
+pub struct Foreground {
+    child: Child,
+    pub tree: Tree,
+}
+
+impl Foreground {
+    /// Sends a signal to the attendant.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        self.tree.signal(signal);
+    }
+
+    /// Waits for the attendant's end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until("the server ends", || {
+            status = self.child.try_wait().expect("state of the server");
+            status.is_some()
+        });
+        status.expect("just seen")
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        // Ended already: nothing to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
