@@ -82,7 +82,7 @@ impl<'a> Contact<'a> {
     fn parse_at(b: &'a [u8], i: usize) -> Result<(Contact<'a>, usize), usize> {
         let start = skip_ws(b, i);
         let mut contact = Contact::default();
-        let mut scan = Scan::new(b, b.len());
+        let mut scan = <Scan>::new(b, b.len());
         let mut at = contact.read_address(b, start)?;
         let first = at;
         while b.get(at) == Some(&b';') {

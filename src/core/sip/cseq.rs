@@ -3,7 +3,7 @@
 //! Invariant: as in SER the number is a word that nobody has checked, and a fold between number and
 //! method is an error; `wsinv` of RFC 4475 is refused for it.
 
-use super::scan::{WS, skip_ws, until};
+use super::scan::{Blanks, Scan, WS};
 use super::{Method, ParseError};
 
 /// A CSeq value.
@@ -17,18 +17,25 @@ pub struct CSeq<'a> {
 
 impl<'a> CSeq<'a> {
     /// Parses a CSeq body.
-    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<CSeq<'a>, ParseError> {
-        let start = skip_ws(body, 0);
-        let number_end = until::<WS>(body, start);
+        Self::parse_in(body, body.len())
+    }
+
+    /// As `parse` of the first `len` bytes of `wide`.
+    #[inline]
+    pub(super) fn parse_in(wide: &'a [u8], len: usize) -> Result<CSeq<'a>, ParseError> {
+        let mut scan = Scan::<Blanks>::new(wide, len);
+        let body = scan.text;
+        let start = scan.skip_ws(0);
+        let number_end = scan.until::<WS>(start);
         let mut at = number_end;
         while matches!(body.get(at), Some(b' ' | b'\t')) {
             at += 1;
         }
-        let end = until::<WS>(body, at);
+        let end = scan.until::<WS>(at);
         let number = &body[start..number_end];
         let method = &body[at..end];
-        if number.is_empty() || method.is_empty() || skip_ws(body, end) != body.len() {
+        if number.is_empty() || method.is_empty() || scan.skip_ws(end) != body.len() {
             return Err(ParseError::CSeq(at));
         }
         Ok(CSeq { number, method })

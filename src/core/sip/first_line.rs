@@ -4,7 +4,7 @@
 //! token is accepted here, `receive_msg` sorts out what is not SIP.
 
 use super::error::BadFirstLine;
-use super::scan::{WS, until};
+use super::scan::{Blanks, Scan, WS, lower8, word8};
 use super::{Method, ParseError};
 
 /// The first line of a message.
@@ -38,7 +38,10 @@ impl<'a> FirstLine<'a> {
         if left < SHORTEST {
             return Err(ParseError::TooShort(left));
         }
-        let read = if buf[start..start + 8].eq_ignore_ascii_case(b"SIP/2.0 ") {
+        let version = &buf[start..start + 8];
+        let is_reply = lower8(buf, start, start + 8) == word8(b"SIP/2.0 ")
+            && version.eq_ignore_ascii_case(b"SIP/2.0 ");
+        let read = if is_reply {
             reply(buf, start)
         } else {
             request(buf, start)
@@ -50,14 +53,16 @@ impl<'a> FirstLine<'a> {
 /// Reads `METHOD SP URI blanks VERSION [blanks]`.
 #[inline]
 fn request(buf: &[u8], start: usize) -> Result<(FirstLine<'_>, usize), BadFirstLine> {
-    let method_end = word_end(buf, start);
+    let mut scan = Scan::<Blanks>::new(&buf[start..], buf.len() - start);
+    let mut word_end = |i: usize| start + scan.until::<WS>(i - start);
+    let method_end = word_end(start);
     if method_end == start || buf.get(method_end) != Some(&b' ') {
         return Err(BadFirstLine::Method);
     }
     let uri_at = method_end + 1;
-    let uri_end = word_end(buf, uri_at);
+    let uri_end = word_end(uri_at);
     let version_at = skip_blanks(buf, uri_end);
-    let version_end = word_end(buf, version_at);
+    let version_end = word_end(version_at);
     let line_end = skip_blanks(buf, version_end);
     if uri_end == uri_at || version_end == version_at {
         return Err(BadFirstLine::Request);
@@ -65,7 +70,7 @@ fn request(buf: &[u8], start: usize) -> Result<(FirstLine<'_>, usize), BadFirstL
     let next = behind_line_end(buf, line_end).ok_or(BadFirstLine::Request)?;
     let method_name = &buf[start..method_end];
     let line = FirstLine::Request {
-        method: Method::parse(method_name),
+        method: Method::of_word(lower8(buf, start, method_end), method_name),
         method_name,
         uri: &buf[uri_at..uri_end],
         version: &buf[version_at..version_end],
@@ -77,7 +82,8 @@ fn request(buf: &[u8], start: usize) -> Result<(FirstLine<'_>, usize), BadFirstL
 #[inline]
 fn reply(buf: &[u8], start: usize) -> Result<(FirstLine<'_>, usize), BadFirstLine> {
     let at = start + 8;
-    let code_end = word_end(buf, at);
+    let mut scan = Scan::<Blanks>::new(&buf[at..], buf.len() - at);
+    let code_end = at + scan.until::<WS>(0);
     let code = &buf[at..code_end];
     if code.len() != 3 {
         let len = code.len();
@@ -101,12 +107,7 @@ fn reply(buf: &[u8], start: usize) -> Result<(FirstLine<'_>, usize), BadFirstLin
     Ok((line, next))
 }
 
-/// Index of the first blank, TAB, CR or LF at or after `i`, or the length.
-#[inline(always)]
-fn word_end(b: &[u8], i: usize) -> usize {
-    until::<WS>(b, i)
-}
-
+/// Index of the first byte at or after `i` that is no blank or TAB, or the length.
 #[inline(always)]
 fn skip_blanks(b: &[u8], mut i: usize) -> usize {
     while i < b.len() && matches!(b[i], b' ' | b'\t') {

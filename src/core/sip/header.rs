@@ -134,19 +134,18 @@ fn word_at(text: &[u8], n: usize) -> u64 {
 }
 
 /// A known name in the form that it is compared in: small letters, in words of eight bytes.
+#[repr(align(64))]
 struct Word {
-    len: usize,
-    kind: HdrType,
     text: [u64; 3],
     /// 0x20 where `text` has a letter.
     case: [u64; 3],
-    /// Ones where `text` has a byte.
-    mask: [u64; 3],
+    len: usize,
+    kind: HdrType,
 }
 
 impl Word {
     const fn new(name: &[u8], kind: HdrType) -> Word {
-        let (mut text, mut case, mut mask) = ([0; 3], [0; 3], [0; 3]);
+        let (mut text, mut case) = ([0; 3], [0; 3]);
         let mut i = 0;
         while i < name.len() {
             let shift = 8 * (i % 8);
@@ -154,16 +153,14 @@ impl Word {
             if name[i].is_ascii_alphabetic() {
                 case[i / 8] |= 0x20 << shift;
             }
-            mask[i / 8] |= 0xff << shift;
             i += 1;
         }
         let len = name.len();
         Word {
-            len,
-            kind,
             text,
             case,
-            mask,
+            len,
+            kind,
         }
     }
 
@@ -175,7 +172,8 @@ impl Word {
 
     #[inline(always)]
     fn matches_at(&self, text: &[u8], n: usize) -> bool {
-        (word_at(text, n) & self.mask[n]) | self.case[n] == self.text[n]
+        let word = word_at(text, n) & low_bytes((self.len - 8 * n).min(8));
+        word | self.case[n] == self.text[n]
     }
 }
 

@@ -4,55 +4,62 @@
 //! left is read with CR as the line end; white space around the body does not belong to it.
 
 use super::ParseError;
-use super::block::mask_at;
-use super::header::{HdrType, Header};
-use super::scan::find;
+use super::block::line_masks;
+use super::scan::{find, is_ws};
+use std::ops::Range;
 
-/// What begins at an offset of the header part.
-pub(super) enum Line<'a> {
-    /// A field, and the offset behind it.
-    Header { header: Header<'a>, end: usize },
-    /// The empty line; the body begins at this offset.
-    Empty { body: usize },
-    /// The buffer ended.
+/// Where the parts of a field are, counted from its start.
+pub(super) struct Field {
+    /// Behind the name.
+    pub name: usize,
+    /// The body.
+    pub body: Range<usize>,
+    /// Behind the line end.
+    pub end: usize,
+}
+
+/// What stands where no field begins.
+pub(super) enum Stop {
+    /// The empty line, and the offset of the body behind it.
+    Empty(usize),
+    /// The end of the buffer.
     End,
 }
 
 /// Fewest bytes that may be left where a field begins.
 const SHORTEST: usize = 4;
 
-/// Reads the field, the empty line or the end that stands at `buf[at]`.
+/// The bytes from `at` on, if a field begins there.
 #[inline(always)]
-pub(super) fn read(buf: &[u8], at: usize) -> Result<Line<'_>, ParseError> {
-    let left = buf.get(at..).unwrap_or_default();
-    let Some(&first) = left.first() else {
-        return Ok(Line::End);
-    };
-    if matches!(first, b'\r' | b'\n') {
-        let crlf = left.starts_with(b"\r\n");
-        let body = at + 1 + usize::from(crlf);
-        return Ok(Line::Empty { body });
+pub(super) fn starts(buf: &[u8], at: usize) -> Option<&[u8]> {
+    let left = buf.get(at..)?;
+    let first = *left.first()?;
+    (left.len() >= SHORTEST && !matches!(first, b'\r' | b'\n')).then_some(left)
+}
+
+/// What begins at `at` instead of a field.
+///
+/// # Errors
+/// Too few bytes for a field.
+pub(super) fn stop(buf: &[u8], at: usize) -> Result<Stop, ParseError> {
+    match buf.get(at..).unwrap_or_default() {
+        [] => Ok(Stop::End),
+        [b'\r', b'\n', ..] => Ok(Stop::Empty(at + 2)),
+        [b'\r' | b'\n', ..] => Ok(Stop::Empty(at + 1)),
+        _ => Err(ParseError::Header(at)),
     }
-    if left.len() < SHORTEST {
-        return Err(ParseError::Header(at));
-    }
-    let Some((header, end)) = plain(buf, left).or_else(|| loose(left)) else {
-        return Err(ParseError::Header(at));
-    };
-    let end = at + end;
-    Ok(Line::Header { header, end })
 }
 
 /// Reads a field of the usual form: `Name: body` CR LF, no blanks around the body, no fold. `None`:
-/// it has another. `left` is the end of `buf`.
+/// it has another. `left` is `buf[at..]`.
 #[inline(always)]
-fn plain<'a>(buf: &[u8], left: &'a [u8]) -> Option<(Header<'a>, usize)> {
-    let at = buf.len() - left.len();
-    let colon = mask_at(buf, at, |block| block.eq(b':')).trailing_zeros() as usize;
-    let lf = match mask_at(buf, at, |block| block.eq(b'\n')).trailing_zeros() {
+pub(super) fn plain(buf: &[u8], at: usize, left: &[u8]) -> Option<Field> {
+    let (lf, colon) = line_masks(buf, at);
+    let lf = match lf.trailing_zeros() {
         64 => find(left, 64, b'\n'),
         n => n as usize,
     };
+    let colon = colon.trailing_zeros() as usize;
     // What stands around the colon, and around the line end.
     let [name_end, _, b' ', start] = *left.get(colon.wrapping_sub(1)..)?.first_chunk()? else {
         return None;
@@ -61,42 +68,29 @@ fn plain<'a>(buf: &[u8], left: &'a [u8]) -> Option<(Header<'a>, usize)> {
         return None;
     };
     let blank = name_end <= b' ' || start <= b' ' || end <= b' ';
-    if blank || matches!(next, b' ' | b'\t') {
+    let folded = next <= b' ' && next != b'\r' && next != b'\n';
+    if blank || folded || colon + 2 >= lf {
         return None;
     }
-    let body = left.get(colon + 2..lf - 1)?;
-    let name = &left[..colon];
-    let raw = &left[..lf + 1];
-    let kind = HdrType::of_start(left, colon);
-    let header = Header {
-        kind,
-        name,
-        body,
-        raw,
-    };
-    Some((header, lf + 1))
+    Some(Field {
+        name: colon,
+        body: colon + 2..lf - 1,
+        end: lf + 1,
+    })
 }
 
 /// Reads a field of any form. `None`: the buffer cuts it.
 #[inline(never)]
-fn loose(left: &[u8]) -> Option<(Header<'_>, usize)> {
+pub(super) fn loose(left: &[u8]) -> Option<Field> {
     let (colon, end) = parts(left)?;
-    let raw = &left[..end];
-    let name = trim_name(raw.get(..colon).unwrap_or(raw));
-    // Without a colon the body is the empty end of the line: a place in the buffer all the same.
-    let body = trim_body(&raw[raw.len().min(colon + 1)..]);
+    let name = trim_name(left, colon.min(end));
+    // Without a colon the body is the empty end of the line.
+    let body = trim_body(left, end.min(colon + 1), end);
     if body.is_empty() && end == left.len() {
         // SER: "HF empty".
         return None;
     }
-    let kind = HdrType::of_name(name);
-    let header = Header {
-        kind,
-        name,
-        body,
-        raw,
-    };
-    Some((header, end))
+    Some(Field { name, body, end })
 }
 
 /// Index of the colon and index behind the line end of the field that `left` begins with; without a
@@ -141,77 +135,107 @@ fn cr_end(b: &[u8], mut from: usize) -> Option<usize> {
     }
 }
 
-/// A name without the white space behind it.
-#[inline(always)]
-fn trim_name(mut name: &[u8]) -> &[u8] {
-    while let [head @ .., b' ' | b'\t' | b'\r' | b'\n'] = name {
-        name = head;
+/// End of a name that ends at `to`, without the white space behind it.
+fn trim_name(b: &[u8], mut to: usize) -> usize {
+    while to > 0 && is_ws(b[to - 1]) {
+        to -= 1;
     }
-    name
+    to
 }
 
 /// A body without white space before it, white space and NUL behind it.
-#[inline(always)]
-fn trim_body(mut body: &[u8]) -> &[u8] {
-    if let [head @ .., b'\r', b'\n'] = body {
-        body = head;
+fn trim_body(b: &[u8], mut from: usize, mut to: usize) -> Range<usize> {
+    while from < to && is_ws(b[from]) {
+        from += 1;
     }
-    if let [b' ', tail @ ..] = body {
-        body = tail;
+    while from < to && (is_ws(b[to - 1]) || b[to - 1] == 0) {
+        to -= 1;
     }
-    while let [b' ' | b'\t' | b'\r' | b'\n', tail @ ..] = body {
-        body = tail;
-    }
-    while let [head @ .., b' ' | b'\t' | b'\r' | b'\n' | 0] = body {
-        body = head;
-    }
-    body
+    from..to
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn header(text: &[u8]) -> Header<'_> {
-        match read(text, 0) {
-            Ok(Line::Header { header, .. }) => header,
-            _ => panic!("no header"),
-        }
+    /// Name, body and whole of the field at the start of `text`; both ways to read it agree.
+    fn field(text: &[u8]) -> [&[u8]; 3] {
+        let show = |f: Field| [&text[..f.name], &text[f.body], &text[..f.end]];
+        let loose = loose(text).map(show).expect("a field");
+        assert_eq!(plain(text, 0, text).map(show).unwrap_or(loose), loose);
+        loose
+    }
+
+    fn cut(text: &[u8]) -> bool {
+        starts(text, 0).is_none_or(|t| plain(t, 0, t).or_else(|| loose(t)).is_none())
     }
 
     #[test]
     fn fields_end_where_no_blank_follows() {
-        let h = header(b"Subject :  one\r\n two\r\n\tthree \0\r\nTo: x\r\n");
-        assert_eq!((h.kind, h.name), (HdrType::Subject, &b"Subject"[..]));
-        assert_eq!(h.body, b"one\r\n two\r\n\tthree");
-        assert_eq!(h.raw, b"Subject :  one\r\n two\r\n\tthree \0\r\n");
-        assert_eq!(header(b"v:a\nTo: x").body, b"a");
-        let h = header(b"s: a\r  b\rTo: x\r\r");
-        assert_eq!((h.body, h.raw), (&b"a\r  b"[..], &b"s: a\r  b\r"[..]));
+        let [name, body, raw] = field(b"Subject :  one\r\n two\r\n\tthree \0\r\nTo: x\r\n");
+        assert_eq!(
+            (name, body),
+            (&b"Subject"[..], &b"one\r\n two\r\n\tthree"[..])
+        );
+        assert_eq!(raw, b"Subject :  one\r\n two\r\n\tthree \0\r\n");
+        assert_eq!(field(b"v:a\nTo: x")[1], b"a");
+        let [_, body, raw] = field(b"s: a\r  b\rTo: x\r\r");
+        assert_eq!((body, raw), (&b"a\r  b"[..], &b"s: a\r  b\r"[..]));
+    }
+
+    #[test]
+    fn usual_fields_are_read_at_once_and_all_others_the_long_way() {
+        let long = format!("Subject: {}\r\nTo: x\r\n\r\n", "x".repeat(100));
+        for usual in ["Via: a\r\n\r\n", "To: a b\r\nFrom: b\r\n", long.as_str()] {
+            let b = usual.as_bytes();
+            assert!(plain(b, 0, b).is_some(), "{usual}");
+            field(b);
+        }
+        for other in [
+            "v:a\r\n\r\n",
+            "v : a\r\n\r\n",
+            "v:  a\r\n\r\n",
+            "v: a \r\n\r\n",
+            "v: a\n\r\n",
+            "v: a\r\n b\r\n\r\n",
+            "v: \r\n\r\n",
+            "v:\r\n\r\n",
+            "nothing\r\nv: a\r\n\r\n",
+            "v: a\r\n",
+            "nothing\r\n a: b\r\n\r\n",
+            ": a\r\nb: c\r\n",
+        ] {
+            let b = other.as_bytes();
+            assert!(plain(b, 0, b).is_none(), "{other:?}");
+        }
     }
 
     #[test]
     fn an_empty_body_is_a_body_unless_the_buffer_ends() {
-        assert_eq!(header(b"Subject:\r\nTo: x\r\n").body, b"");
-        assert!(read(b"Subject: \r\n", 0).is_err());
+        assert_eq!(field(b"Subject:\r\nTo: x\r\n")[1], b"");
+        assert!(cut(b"Subject: \r\n"));
     }
 
     #[test]
     fn a_line_without_colon_is_a_header_of_its_own() {
-        let h = header(b"this is no header\r\nTo: x\r\n");
-        assert_eq!(
-            (h.kind, h.name),
-            (HdrType::Other, &b"this is no header"[..])
-        );
-        assert_eq!(h.body, b"");
+        let [name, body, raw] = field(b"this is no header\r\nTo: x\r\n");
+        assert_eq!((name, body), (&b"this is no header"[..], &b""[..]));
+        assert_eq!(raw, b"this is no header\r\n");
     }
 
     #[test]
     fn cut_fields_are_refused_and_empty_lines_end_the_headers() {
-        assert!(read(b"Call-ID: x", 0).is_err());
-        assert!(read(b"a:\n", 0).is_err());
-        assert!(matches!(read(b"\r\nbody", 0), Ok(Line::Empty { body: 2 })));
-        assert!(matches!(read(b"\nbody", 0), Ok(Line::Empty { body: 1 })));
-        assert!(matches!(read(b"", 0), Ok(Line::End)));
+        assert!(cut(b"Call-ID: x") && cut(b"a:\n"));
+        assert!(stop(b"a:\n", 0).is_err());
+        for (text, body) in [
+            (&b"\r\nbody"[..], 2),
+            (b"\nbody", 1),
+            (b"\rbody", 1),
+            (b"\n", 1),
+        ] {
+            assert!(starts(text, 0).is_none());
+            assert!(matches!(stop(text, 0), Ok(Stop::Empty(at)) if at == body));
+        }
+        assert!(starts(b"", 0).is_none() && matches!(stop(b"", 0), Ok(Stop::End)));
     }
 }

@@ -7,7 +7,7 @@
 
 use super::contact::{Contact, ContactBody};
 use super::digest::Credentials;
-use super::header_line::{self, Line};
+use super::header_line::{self, Stop};
 use super::name_addr::RouteList;
 use super::{CSeq, FirstLine, HdrType, Header, Method, NameAddr, ParseError, Via, value};
 use bumpalo::Bump;
@@ -402,29 +402,48 @@ impl<'a> Message<'a> {
 
     /// Parses headers until one whose bit is in `want` was met, or to the end.
     fn advance(&mut self, want: u64) -> Result<(), ParseError> {
-        while self.state == State::Open {
-            match header_line::read(self.buf, self.next)? {
-                Line::Header { header, end } => {
-                    let kind = bit(header.kind);
-                    if kind & DECODED != 0 {
-                        self.decode(header.kind, header.body)?;
-                    }
-                    if self.met & kind == 0 {
-                        let index = self.headers.len().min(usize::from(FAR));
-                        self.first_of[header.kind as usize] = index as u8;
-                        self.met |= kind;
-                    }
-                    self.headers.push(header);
-                    self.next = end;
-                    if self.met & want != 0 {
-                        return Ok(());
-                    }
-                }
-                Line::Empty { body } => (self.state, self.next) = (State::Body, body),
-                Line::End => self.state = State::NoBody,
+        if self.state != State::Open {
+            return Ok(());
+        }
+        let buf = self.buf;
+        while let Some(left) = header_line::starts(buf, self.next) {
+            let field = match header_line::plain(buf, self.next, left) {
+                Some(field) => field,
+                None => header_line::loose(left).ok_or(ParseError::Header(self.next))?,
+            };
+            let kind = HdrType::of_start(left, field.name);
+            let header = Header {
+                kind,
+                name: &left[..field.name],
+                body: &left[field.body],
+                raw: &left[..field.end],
+            };
+            if bit(kind) & DECODED != 0 {
+                self.decode(kind, header.body)?;
+            }
+            self.keep(header);
+            self.next += field.end;
+            if self.met & want != 0 {
+                return Ok(());
             }
         }
+        match header_line::stop(buf, self.next)? {
+            Stop::Empty(body) => (self.state, self.next) = (State::Body, body),
+            Stop::End => self.state = State::NoBody,
+        }
         Ok(())
+    }
+
+    /// Files a header, and whether it is the first of its type.
+    #[inline(always)]
+    fn keep(&mut self, header: Header<'a>) {
+        let kind = bit(header.kind);
+        if self.met & kind == 0 {
+            let index = self.headers.len().min(usize::from(FAR));
+            self.first_of[header.kind as usize] = index as u8;
+            self.met |= kind;
+        }
+        self.headers.push(header);
     }
 
     /// Decodes what is decoded while scanning; the first of a type is kept.
@@ -435,7 +454,7 @@ impl<'a> Message<'a> {
             HdrType::To => NameAddr::parse_in(self.wide(body), body.len()).map(|to| {
                 self.to.get_or_insert_with(|| self.arena.alloc(to));
             }),
-            HdrType::CSeq => CSeq::parse(body).map(|cseq| {
+            HdrType::CSeq => CSeq::parse_in(self.wide(body), body.len()).map(|cseq| {
                 self.cseq.get_or_insert_with(|| self.arena.alloc(cseq));
             }),
             HdrType::ContentLength => value::content_length(body).map(|n| {

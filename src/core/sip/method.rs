@@ -24,6 +24,12 @@ impl Method {
     /// The method named by `token`, compared without regard to case, as SER does.
     #[inline]
     pub fn parse(token: &[u8]) -> Method {
+        Self::of_word(lower8(token, 0, token.len()), token)
+    }
+
+    /// The method named by `token`, of which `word` is what `lower8` makes of it.
+    #[inline]
+    pub(super) fn of_word(word: u64, token: &[u8]) -> Method {
         const INVITE: u64 = word8(b"invite");
         const CANCEL: u64 = word8(b"cancel");
         const ACK: u64 = word8(b"ack");
@@ -31,7 +37,7 @@ impl Method {
         const INFO: u64 = word8(b"info");
         const REGISTER: u64 = word8(b"register");
         const NOTIFY: u64 = word8(b"notify");
-        match lower8(token, 0, token.len()) {
+        match word {
             INVITE => Method::Invite,
             CANCEL => Method::Cancel,
             ACK => Method::Ack,
@@ -39,7 +45,8 @@ impl Method {
             INFO => Method::Info,
             REGISTER => Method::Register,
             NOTIFY => Method::Notify,
-            _ if token.eq_ignore_ascii_case(b"subscribe") => Method::Subscribe,
+            // Longer than a word.
+            0 if token.eq_ignore_ascii_case(b"subscribe") => Method::Subscribe,
             _ => Method::Other,
         }
     }

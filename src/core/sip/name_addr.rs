@@ -5,7 +5,7 @@
 //! before `<`.
 
 use super::params::read_param;
-use super::scan::{ANGLE, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, lower8, trimmed, until, word8};
+use super::scan::{ANGLE, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, trimmed, until, word8};
 use super::{Params, ParseError};
 
 /// `display-name <uri>;params`
@@ -36,7 +36,7 @@ impl<'a> NameAddr<'a> {
     #[inline]
     pub(super) fn parse_in(wide: &'a [u8], len: usize) -> Result<NameAddr<'a>, ParseError> {
         let mut value = NameAddr::default();
-        let mut scan = Scan::new(wide, len);
+        let mut scan = <Scan>::new(wide, len);
         let end = value.read::<ADDRESS, NAME, VALUE>(&mut scan, 0)?;
         if end == scan.text.len() {
             Ok(value)
@@ -115,7 +115,7 @@ impl<'a> NameAddr<'a> {
         let mut at = first;
         while b.get(at) == Some(&b';') {
             let param = read_param::<NAME, VALUE>(scan, at + 1).ok_or(ParseError::To(at))?;
-            if param.name.len() == 3 && lower8(b, param.start, param.start + 3) == TAG {
+            if param.name.len() == 3 && scan.lower8(param.start, param.start + 3) == TAG {
                 self.tag = Some(param.value.unwrap_or_default());
             }
             at = param.end;
@@ -158,7 +158,7 @@ impl<'a> Iterator for RouteList<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let at = self.at.take()?;
         let mut value = NameAddr::default();
-        let mut scan = Scan::new(self.body, self.body.len());
+        let mut scan = <Scan>::new(self.body, self.body.len());
         let read =
             value.read::<{ ADDRESS | COMMA }, { NAME | COMMA }, { VALUE | COMMA }>(&mut scan, at);
         Some(match read.map(|end| (end, self.body.get(end))) {

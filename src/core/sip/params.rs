@@ -41,7 +41,7 @@ impl<'a> Iterator for ParamIter<'a> {
     type Item = (&'a [u8], Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut scan = Scan::new(self.text, self.text.len());
+        let mut scan = <Scan>::new(self.text, self.text.len());
         while self.at < self.text.len() {
             let param = read_param::<{ EQUAL | SEMI | WS }, { SEMI | WS }>(&mut scan, self.at);
             // Whatever follows the value up to the next `;` belongs to no parameter.

@@ -5,6 +5,7 @@
 //! control character does too, so that none gets into a host, a URI or a token.
 
 use super::block::{self, Block, Hits, mask_at};
+use std::marker::PhantomData;
 
 /// Blank, TAB, CR, LF and, as the end of a word, any other byte below them.
 pub(super) const WS: u8 = 1;
@@ -53,37 +54,59 @@ pub(super) fn is_ws(c: u8) -> bool {
     matches!(c, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Bytes of `block` that are of any class, or a backslash, or `!`, which spares a comparison.
-#[inline(always)]
-fn specials(block: Block) -> Hits {
-    let low = block.up_to(b'"');
-    let middle = block.between(b':', b'>');
-    let single = block.eq(b',').or(block.eq(b'(')).or(block.eq(b'\\'));
-    low.or(middle).or(single)
+/// What a [`Scan`] finds at once.
+pub(super) trait Find {
+    /// Bytes of `block` that are found.
+    fn hits(block: Block) -> Hits;
+}
+
+/// Bytes of any class, backslashes, and `!`, which spares a comparison.
+pub(super) struct Specials;
+
+impl Find for Specials {
+    #[inline(always)]
+    fn hits(block: Block) -> Hits {
+        let low = block.up_to(b'"');
+        let middle = block.between(b':', b'>');
+        let single = block.eq(b',').or(block.eq(b'(')).or(block.eq(b'\\'));
+        low.or(middle).or(single)
+    }
+}
+
+/// Bytes of the class `WS`.
+pub(super) struct Blanks;
+
+impl Find for Blanks {
+    #[inline(always)]
+    fn hits(block: Block) -> Hits {
+        block.up_to(b' ')
+    }
 }
 
 /// A text, and where its special characters are: 64 bytes of them at a time, found at once.
 ///
 /// Invariant: `mask` speaks of the bytes from `base` on and has no bit behind the end of `text`.
-pub(super) struct Scan<'a> {
+pub(super) struct Scan<'a, F = Specials> {
     /// What is parsed.
     pub text: &'a [u8],
     /// The same and what follows it in the buffer, which spares copies at the end.
     wide: &'a [u8],
     base: usize,
     mask: u64,
+    find: PhantomData<F>,
 }
 
-impl<'a> Scan<'a> {
+impl<'a, F: Find> Scan<'a, F> {
     /// Scans the first `len` bytes of `wide`, or all if it is shorter.
     #[inline(always)]
-    pub(super) fn new(wide: &'a [u8], len: usize) -> Scan<'a> {
+    pub(super) fn new(wide: &'a [u8], len: usize) -> Scan<'a, F> {
         let text = wide.get(..len).unwrap_or(wide);
         let mut scan = Scan {
             text,
             wide,
             base: 0,
             mask: 0,
+            find: PhantomData,
         };
         scan.mask = scan.window(0);
         scan
@@ -92,7 +115,7 @@ impl<'a> Scan<'a> {
     /// The mask of the window at `base`, which is below the length.
     #[inline(always)]
     fn window(&self, base: usize) -> u64 {
-        let mask = mask_at(self.wide, base, specials);
+        let mask = mask_at(self.wide, base, F::hits);
         match self.text.len() - base {
             left @ 1..64 => mask & (u64::MAX >> (64 - left)),
             0 => 0,
@@ -138,6 +161,12 @@ impl<'a> Scan<'a> {
                 _ => return i,
             }
         }
+    }
+
+    /// The bytes from `from` to `to` as [`lower8`] has them.
+    #[inline(always)]
+    pub(super) fn lower8(&self, from: usize, to: usize) -> u64 {
+        lower8(self.wide, from, to)
     }
 
     /// Index of the first byte at or after `i` that is no white space, or the length.

@@ -91,7 +91,7 @@ impl<'a> Via<'a> {
     /// comma (`more` is set) or at `len`.
     #[inline]
     pub(super) fn read(&mut self, wide: &'a [u8], len: usize) -> Result<usize, ParseError> {
-        let mut scan = Scan::new(wide, len);
+        let mut scan = <Scan>::new(wide, len);
         let b = scan.text;
         let start = scan.skip_ws(0);
         let at = protocol(b, start).ok_or(ParseError::Via(start))?;
@@ -163,7 +163,7 @@ impl<'a> Via<'a> {
                 return Err(ParseError::Via(at));
             }
             let raw = &b[at..param.value_end];
-            let name = lower8(b, param.start, param.start + param.name.len());
+            let name = scan.lower8(param.start, param.start + param.name.len());
             self.keep(name, param.value, raw)
                 .ok_or(ParseError::Via(param.start))?;
             at = param.end;
