@@ -148,26 +148,13 @@ pub(super) fn mask_at(b: &[u8], at: usize, hits: impl Fn(Block) -> Hits) -> u64 
     mask_of_short(tail, hits)
 }
 
-/// Where LF stands in the first 64 bytes of `b[at..]`, and `:` in the first 32 or more.
+/// Where LF stands in 64 bytes, and `:` in the first 32 of them.
 #[inline(always)]
-pub(super) fn line_masks(b: &[u8], at: usize) -> (u64, u64) {
-    let lf = |block: Block| block.eq(b'\n');
-    let colon = |block: Block| block.eq(b':');
-    match b.get(at..).and_then(<[u8]>::first_chunk::<64>) {
-        Some(start) => {
-            let (blocks, _) = start.as_chunks();
-            let part = |n: usize| u64::from(colon(Block::load(&blocks[n])).mask());
-            (mask64(start, lf), part(0) | part(1) << LEN)
-        }
-        None => end_masks(b, at),
-    }
-}
-
-/// As `line_masks`, where fewer than 64 bytes are left.
-#[inline(never)]
-fn end_masks(b: &[u8], at: usize) -> (u64, u64) {
-    let lf = mask_at(b, at, |block| block.eq(b'\n'));
-    (lf, mask_at(b, at, |block| block.eq(b':')))
+pub(super) fn line_masks(bytes: &[u8; 64]) -> (u64, u32) {
+    let (blocks, _) = bytes.as_chunks();
+    let part = |n: usize| Block::load(&blocks[n]).eq(b':').mask();
+    let lf = mask64(bytes, |block| block.eq(b'\n'));
+    (lf, part(0) | part(1) << LEN)
 }
 
 /// As `mask_at`, for fewer than 64 bytes in all.

@@ -86,7 +86,7 @@ impl<'a> Contact<'a> {
         let mut at = contact.read_address(b, start)?;
         let first = at;
         while b.get(at) == Some(&b';') {
-            let param = read_param::<NAME, VALUE>(&mut scan, at + 1).ok_or(at)?;
+            let param = read_param::<_, NAME, VALUE>(&mut scan, at + 1).ok_or(at)?;
             if param.name.is_empty() {
                 return Err(at);
             }

@@ -64,24 +64,28 @@ impl HdrType {
     pub const COUNT: usize = 46;
 
     /// The type that a header name (long or compact, any case, no blanks around it) stands for.
-    #[inline]
     pub fn of_name(name: &[u8]) -> HdrType {
-        Self::of_start(name, name.len())
+        let mut start = [0; 64];
+        match start.get_mut(..name.len()) {
+            Some(place) => place.copy_from_slice(name),
+            None => return HdrType::Other,
+        }
+        Self::of_start(&start, name.len())
     }
 
-    /// The type named by the first `len` bytes of `text`. Bytes behind them spare a copy, no more.
+    /// The type named by the first `len` bytes of `start`; what stands behind them does not matter.
     ///
     /// A perfect hash over the length and the first eight letters picks the one candidate to compare
     /// with.
     #[inline(always)]
-    pub(super) fn of_start(text: &[u8], len: usize) -> HdrType {
+    pub(super) fn of_start(start: &[u8; 64], len: usize) -> HdrType {
         if len < 2 {
-            return Self::of_letter(text.get(..len));
+            return Self::of_letter(&start[..len]);
         }
-        let start = word_at(text, 0) & low_bytes(len.min(8));
-        let word = &WORDS[usize::from(TABLE[hash(start | CASE, len)])];
-        let same = start | word.case[0] == word.text[0] && word.len == len;
-        if same && (len <= 8 || word.matches_tail(text)) {
+        let first = word_at(start, 0) & low_bytes(len.min(8));
+        let word = &WORDS[usize::from(TABLE[hash(first | CASE, len)])];
+        let same = first | word.case[0] == word.text[0] && word.len == len;
+        if same && (len <= 8 || word.matches_tail(start)) {
             word.kind
         } else {
             HdrType::Other
@@ -90,9 +94,9 @@ impl HdrType {
 
     /// The type that a name of one letter stands for.
     #[cold]
-    fn of_letter(name: Option<&[u8]>) -> HdrType {
+    fn of_letter(name: &[u8]) -> HdrType {
         match name {
-            Some([letter]) if letter.is_ascii_alphabetic() => {
+            [letter] if letter.is_ascii_alphabetic() => {
                 COMPACT[usize::from(letter & 31)].unwrap_or(HdrType::Other)
             }
             _ => HdrType::Other,
@@ -123,14 +127,11 @@ const fn hash(start: u64, len: usize) -> usize {
     (start.wrapping_add(len as u64).wrapping_mul(MAGIC) >> 56) as usize
 }
 
-/// The eight bytes of `text` that begin at `8 * n`, zeros where it ends.
+/// The eight bytes of `text` that begin at `8 * n`.
 #[inline(always)]
-fn word_at(text: &[u8], n: usize) -> u64 {
-    let tail = text.get(8 * n..).unwrap_or_default();
-    match tail.first_chunk() {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => tail.iter().rev().fold(0, |w, c| w << 8 | u64::from(*c)),
-    }
+fn word_at(text: &[u8; 64], n: usize) -> u64 {
+    let (words, _) = text.as_chunks();
+    u64::from_le_bytes(words[n])
 }
 
 /// A known name in the form that it is compared in: small letters, in words of eight bytes.
@@ -166,12 +167,12 @@ impl Word {
 
     /// True when `text`, whose first eight bytes are known to match, goes on with the name.
     #[inline(always)]
-    fn matches_tail(&self, text: &[u8]) -> bool {
+    fn matches_tail(&self, text: &[u8; 64]) -> bool {
         self.matches_at(text, 1) && (self.len <= 16 || self.matches_at(text, 2))
     }
 
     #[inline(always)]
-    fn matches_at(&self, text: &[u8], n: usize) -> bool {
+    fn matches_at(&self, text: &[u8; 64], n: usize) -> bool {
         let word = word_at(text, n) & low_bytes((self.len - 8 * n).min(8));
         word | self.case[n] == self.text[n]
     }

@@ -5,6 +5,7 @@
 
 use super::ParseError;
 use super::block::line_masks;
+use super::header::HdrType;
 use super::scan::{find, is_ws};
 use std::ops::Range;
 
@@ -51,37 +52,64 @@ pub(super) fn stop(buf: &[u8], at: usize) -> Result<Stop, ParseError> {
 }
 
 /// Reads a field of the usual form: `Name: body` CR LF, no blanks around the body, no fold. `None`:
-/// it has another. `left` is `buf[at..]`.
+/// it has another.
 #[inline(always)]
-pub(super) fn plain(buf: &[u8], at: usize, left: &[u8]) -> Option<Field> {
-    let (lf, colon) = line_masks(buf, at);
-    let lf = match lf.trailing_zeros() {
-        64 => find(left, 64, b'\n'),
-        n => n as usize,
+pub(super) fn plain(left: &[u8]) -> Option<(HdrType, Field)> {
+    let padded;
+    let start: &[u8; 64] = match left.first_chunk() {
+        Some(start) => start,
+        None => {
+            padded = pad(left);
+            &padded
+        }
     };
-    let colon = colon.trailing_zeros() as usize;
-    // What stands around the colon, and around the line end.
-    let [name_end, _, b' ', start] = *left.get(colon.wrapping_sub(1)..)?.first_chunk()? else {
-        return None;
-    };
-    let [end, b'\r', b'\n', next] = *left.get(lf.wrapping_sub(2)..)?.first_chunk()? else {
-        return None;
-    };
-    let blank = name_end <= b' ' || start <= b' ' || end <= b' ';
-    let folded = next <= b' ' && next != b'\r' && next != b'\n';
-    if blank || folded || colon + 2 >= lf {
+    let (lf, colon) = line_masks(start);
+    let (lf, colon) = (
+        lf.trailing_zeros() as usize,
+        colon.trailing_zeros() as usize,
+    );
+    if colon >= 32 || start[colon + 1] != b' ' || start[colon + 2] <= b' ' {
         return None;
     }
-    Some(Field {
+    let (lf, [end, cr, _, next]) = match lf {
+        2..63 => (lf, [start[lf - 2], start[lf - 1], b'\n', start[lf + 1]]),
+        _ => long_line(left)?,
+    };
+    let folded = next <= b' ' && next != b'\r' && next != b'\n';
+    if end <= b' ' || cr != b'\r' || folded || colon + 2 >= lf {
+        return None;
+    }
+    let kind = HdrType::of_start(start, colon);
+    if kind == HdrType::Other && (colon == 0 || start[colon - 1] <= b' ') {
+        return None;
+    }
+    let field = Field {
         name: colon,
         body: colon + 2..lf - 1,
         end: lf + 1,
-    })
+    };
+    Some((kind, field))
+}
+
+/// `left` with zeros behind it.
+#[inline(never)]
+fn pad(left: &[u8]) -> [u8; 64] {
+    let mut padded = [0; 64];
+    padded[..left.len()].copy_from_slice(left);
+    padded
+}
+
+/// The first LF of a line of 62 bytes or more, and the four bytes around it.
+#[inline(never)]
+fn long_line(left: &[u8]) -> Option<(usize, [u8; 4])> {
+    let lf = find(left, 0, b'\n');
+    let around = left.get(lf.wrapping_sub(2)..)?.first_chunk()?;
+    Some((lf, *around))
 }
 
 /// Reads a field of any form. `None`: the buffer cuts it.
 #[inline(never)]
-pub(super) fn loose(left: &[u8]) -> Option<Field> {
+pub(super) fn loose(left: &[u8]) -> Option<(HdrType, Field)> {
     let (colon, end) = parts(left)?;
     let name = trim_name(left, colon.min(end));
     // Without a colon the body is the empty end of the line.
@@ -90,7 +118,8 @@ pub(super) fn loose(left: &[u8]) -> Option<Field> {
         // SER: "HF empty".
         return None;
     }
-    Some(Field { name, body, end })
+    let kind = HdrType::of_name(&left[..name]);
+    Some((kind, Field { name, body, end }))
 }
 
 /// Index of the colon and index behind the line end of the field that `left` begins with; without a
@@ -160,14 +189,14 @@ mod tests {
 
     /// Name, body and whole of the field at the start of `text`; both ways to read it agree.
     fn field(text: &[u8]) -> [&[u8]; 3] {
-        let show = |f: Field| [&text[..f.name], &text[f.body], &text[..f.end]];
+        let show = |(_, f): (HdrType, Field)| [&text[..f.name], &text[f.body], &text[..f.end]];
         let loose = loose(text).map(show).expect("a field");
-        assert_eq!(plain(text, 0, text).map(show).unwrap_or(loose), loose);
+        assert_eq!(plain(text).map(show).unwrap_or(loose), loose);
         loose
     }
 
     fn cut(text: &[u8]) -> bool {
-        starts(text, 0).is_none_or(|t| plain(t, 0, t).or_else(|| loose(t)).is_none())
+        starts(text, 0).is_none_or(|t| plain(t).or_else(|| loose(t)).is_none())
     }
 
     #[test]
@@ -188,7 +217,7 @@ mod tests {
         let long = format!("Subject: {}\r\nTo: x\r\n\r\n", "x".repeat(100));
         for usual in ["Via: a\r\n\r\n", "To: a b\r\nFrom: b\r\n", long.as_str()] {
             let b = usual.as_bytes();
-            assert!(plain(b, 0, b).is_some(), "{usual}");
+            assert!(plain(b).is_some(), "{usual}");
             field(b);
         }
         for other in [
@@ -206,7 +235,7 @@ mod tests {
             ": a\r\nb: c\r\n",
         ] {
             let b = other.as_bytes();
-            assert!(plain(b, 0, b).is_none(), "{other:?}");
+            assert!(plain(b).is_none(), "{other:?}");
         }
     }
 

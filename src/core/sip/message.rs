@@ -263,10 +263,11 @@ impl<'a> Message<'a> {
         }
         let header = self.header(HdrType::From)?.ok_or(ParseError::Missing)?;
         let wide = self.wide(header.body);
-        let from = NameAddr::parse_in(wide, header.body.len());
-        let from = from.map_err(|e| self.placed(e, wide))?;
-        self.from = Some(self.arena.alloc(from));
-        Ok(from)
+        let from = self.arena.alloc_with(NameAddr::default);
+        let read = from.read_in(wide, header.body.len());
+        read.map_err(|e| self.placed(e, wide))?;
+        self.from = Some(from);
+        Ok(*from)
     }
 
     /// To, parsed and cached.
@@ -407,11 +408,10 @@ impl<'a> Message<'a> {
         }
         let buf = self.buf;
         while let Some(left) = header_line::starts(buf, self.next) {
-            let field = match header_line::plain(buf, self.next, left) {
-                Some(field) => field,
+            let (kind, field) = match header_line::plain(left) {
+                Some(found) => found,
                 None => header_line::loose(left).ok_or(ParseError::Header(self.next))?,
             };
-            let kind = HdrType::of_start(left, field.name);
             let header = Header {
                 kind,
                 name: &left[..field.name],
@@ -451,9 +451,13 @@ impl<'a> Message<'a> {
     fn decode(&mut self, kind: HdrType, body: &'a [u8]) -> Result<(), ParseError> {
         let decoded = match kind {
             HdrType::Via => return self.decode_via(body),
-            HdrType::To => NameAddr::parse_in(self.wide(body), body.len()).map(|to| {
-                self.to.get_or_insert_with(|| self.arena.alloc(to));
-            }),
+            HdrType::To => {
+                let to = self.arena.alloc_with(NameAddr::default);
+                let read = to.read_in(self.wide(body), body.len());
+                read.map(|()| {
+                    self.to.get_or_insert(to);
+                })
+            }
             HdrType::CSeq => CSeq::parse_in(self.wide(body), body.len()).map(|cseq| {
                 self.cseq.get_or_insert_with(|| self.arena.alloc(cseq));
             }),
@@ -472,16 +476,16 @@ impl<'a> Message<'a> {
         let mut at = 0;
         let mut found = (self.via1, self.via2);
         loop {
-            let mut via = Via::default();
+            let via = self.arena.alloc_with(Via::default);
             let end = via.read(&wide[at..], body.len() - at);
             at += end.map_err(|e| self.placed(e, &wide[at..]))? + 1;
-            let more = via.more;
+            let via: &'a Via<'a> = via;
             if found.0.is_none() {
-                found.0 = Some(self.arena.alloc(via));
+                found.0 = Some(via);
             } else if found.1.is_none() {
-                found.1 = Some(self.arena.alloc(via));
+                found.1 = Some(via);
             }
-            if !more {
+            if !via.more {
                 break;
             }
         }

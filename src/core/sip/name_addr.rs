@@ -5,7 +5,7 @@
 //! before `<`.
 
 use super::params::read_param;
-use super::scan::{ANGLE, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, trimmed, until, word8};
+use super::scan::{ANGLE, Address, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, trimmed, until, word8};
 use super::{Params, ParseError};
 
 /// `display-name <uri>;params`
@@ -27,21 +27,19 @@ pub struct NameAddr<'a> {
 
 impl<'a> NameAddr<'a> {
     /// Parses the one value that `body` is (To, From, Refer-To, Remote-Party-ID, …).
-    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<NameAddr<'a>, ParseError> {
-        Self::parse_in(body, body.len())
+        let mut value = NameAddr::default();
+        value.read_in(body, body.len())?;
+        Ok(value)
     }
 
-    /// As `parse` of the first `len` bytes of `wide`.
-    #[inline]
-    pub(super) fn parse_in(wide: &'a [u8], len: usize) -> Result<NameAddr<'a>, ParseError> {
-        let mut value = NameAddr::default();
-        let mut scan = <Scan>::new(wide, len);
-        let end = value.read::<ADDRESS, NAME, VALUE>(&mut scan, 0)?;
-        if end == scan.text.len() {
-            Ok(value)
-        } else {
-            Err(ParseError::To(end))
+    /// As `parse` of the first `len` bytes of `wide`, into a fresh value.
+    #[inline(never)]
+    pub(super) fn read_in(&mut self, wide: &'a [u8], len: usize) -> Result<(), ParseError> {
+        let mut scan = Scan::<Address>::new(wide, len);
+        match self.read::<ADDRESS, NAME, VALUE>(&mut scan, 0)? {
+            end if end == scan.text.len() => Ok(()),
+            end => Err(ParseError::To(end)),
         }
     }
 
@@ -50,7 +48,7 @@ impl<'a> NameAddr<'a> {
     #[inline(always)]
     fn read<const ADDRESS: u8, const NAME: u8, const VALUE: u8>(
         &mut self,
-        scan: &mut Scan<'a>,
+        scan: &mut Scan<'a, Address>,
         i: usize,
     ) -> Result<usize, ParseError> {
         let start = scan.skip_ws(i);
@@ -66,7 +64,7 @@ impl<'a> NameAddr<'a> {
     #[inline(always)]
     fn read_address<const ADDRESS: u8>(
         &mut self,
-        scan: &mut Scan<'a>,
+        scan: &mut Scan<'a, Address>,
         start: usize,
     ) -> Result<usize, ParseError> {
         let b = scan.text;
@@ -107,14 +105,14 @@ impl<'a> NameAddr<'a> {
     #[inline(always)]
     fn read_params<const NAME: u8, const VALUE: u8>(
         &mut self,
-        scan: &mut Scan<'a>,
+        scan: &mut Scan<'a, Address>,
         first: usize,
     ) -> Result<usize, ParseError> {
         const TAG: u64 = word8(b"tag");
         let b = scan.text;
         let mut at = first;
         while b.get(at) == Some(&b';') {
-            let param = read_param::<NAME, VALUE>(scan, at + 1).ok_or(ParseError::To(at))?;
+            let param = read_param::<_, NAME, VALUE>(scan, at + 1).ok_or(ParseError::To(at))?;
             if param.name.len() == 3 && scan.lower8(param.start, param.start + 3) == TAG {
                 self.tag = Some(param.value.unwrap_or_default());
             }
@@ -158,7 +156,7 @@ impl<'a> Iterator for RouteList<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let at = self.at.take()?;
         let mut value = NameAddr::default();
-        let mut scan = <Scan>::new(self.body, self.body.len());
+        let mut scan = Scan::<Address>::new(self.body, self.body.len());
         let read =
             value.read::<{ ADDRESS | COMMA }, { NAME | COMMA }, { VALUE | COMMA }>(&mut scan, at);
         Some(match read.map(|end| (end, self.body.get(end))) {

@@ -3,7 +3,9 @@
 //! Invariant: a value in quotes is handed out without them and whole; a backslash in it takes the
 //! next byte with it (SER lost the last byte and refused backslashes).
 
-use super::scan::{ANGLE, COMMA, EQUAL, QUOTE, SEMI, Scan, WS, find, quoted_end, trimmed, until};
+use super::scan::{
+    ANGLE, COMMA, EQUAL, Find, QUOTE, SEMI, Scan, WS, find, quoted_end, trimmed, until,
+};
 
 /// A `;`-separated parameter list, kept as text and walked on demand.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +45,7 @@ impl<'a> Iterator for ParamIter<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let mut scan = <Scan>::new(self.text, self.text.len());
         while self.at < self.text.len() {
-            let param = read_param::<{ EQUAL | SEMI | WS }, { SEMI | WS }>(&mut scan, self.at);
+            let param = read_param::<_, { EQUAL | SEMI | WS }, { SEMI | WS }>(&mut scan, self.at);
             // Whatever follows the value up to the next `;` belongs to no parameter.
             self.at = param.map_or(self.text.len(), |p| find(self.text, p.end, b';')) + 1;
             match param {
@@ -74,8 +76,8 @@ pub(super) struct Param<'a> {
 /// that end its parts: `=`, `;` and white space for a name, and for a value all but `=`; `,` as well
 /// in lists. `None`: a quoted value is not closed.
 #[inline(always)]
-pub(super) fn read_param<'a, const NAME: u8, const VALUE: u8>(
-    scan: &mut Scan<'a>,
+pub(super) fn read_param<'a, F: Find, const NAME: u8, const VALUE: u8>(
+    scan: &mut Scan<'a, F>,
     i: usize,
 ) -> Option<Param<'a>> {
     let b = scan.text;

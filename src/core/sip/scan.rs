@@ -73,6 +73,18 @@ impl Find for Specials {
     }
 }
 
+/// Bytes of the classes that matter in a name-addr, and backslashes.
+pub(super) struct Address;
+
+impl Find for Address {
+    #[inline(always)]
+    fn hits(block: Block) -> Hits {
+        let low = block.up_to(b'"');
+        let middle = block.between(b';', b'>');
+        low.or(middle).or(block.eq(b',')).or(block.eq(b'\\'))
+    }
+}
+
 /// Bytes of the class `WS`.
 pub(super) struct Blanks;
 

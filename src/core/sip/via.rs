@@ -158,7 +158,7 @@ impl<'a> Via<'a> {
         let b = scan.text;
         let mut at = first;
         while b.get(at) == Some(&b';') {
-            let param = read_param::<NAME, VALUE>(scan, at + 1).ok_or(ParseError::Via(at))?;
+            let param = read_param::<_, NAME, VALUE>(scan, at + 1).ok_or(ParseError::Via(at))?;
             if param.name.is_empty() {
                 return Err(ParseError::Via(at));
             }
