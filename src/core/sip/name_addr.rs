@@ -37,10 +37,58 @@ impl<'a> NameAddr<'a> {
     #[inline(never)]
     pub(super) fn read_in(&mut self, wide: &'a [u8], len: usize) -> Result<(), ParseError> {
         let mut scan = Scan::<Address>::new(wide, len);
+        if self.read_usual(&mut scan).is_some() {
+            return Ok(());
+        }
+        *self = NameAddr::default();
         match self.read::<ADDRESS, NAME, VALUE>(&mut scan, 0)? {
             end if end == scan.text.len() => Ok(()),
             end => Err(ParseError::To(end)),
         }
+    }
+
+    /// Reads a value of the usual form: `<uri>` with a quoted name or one without odd characters
+    /// before it, and with nothing or `;tag=token` behind it. `None`: it has another.
+    #[inline(always)]
+    fn read_usual(&mut self, scan: &mut Scan<'a, Address>) -> Option<()> {
+        let b = scan.text;
+        let (display, open) = match *b.first()? {
+            b'<' => (0, 0),
+            b'"' => {
+                let (quote, c) = scan.step_over(1, |c| !matches!(c, b'"' | b'\\' | 0));
+                let blank = usize::from(b.get(quote + 1) == Some(&b' '));
+                (c == b'"').then_some((quote + 1, quote + 1 + blank))?
+            }
+            _ => {
+                let (open, _) = scan.step_over(0, |c| c == b' ');
+                (
+                    open - usize::from(b.get(open.checked_sub(1)?) == Some(&b' ')),
+                    open,
+                )
+            }
+        };
+        let (close, _) = scan.step_over(open + 1, |c| !matches!(c, b'>' | 0));
+        let name = b.get(..display)?;
+        let uri = b.get(open + 1..close)?;
+        let clean = |b: &[u8]| b.first() > Some(&b' ') && b.last() > Some(&b' ');
+        if b[open] != b'<' || !clean(uri) || !(name.is_empty() || clean(name)) {
+            return None;
+        }
+        match &b[close..] {
+            b">" => {}
+            [b'>', b';', b't', b'a', b'g', b'=', first, ..] if *first != b'"' => {
+                let token = |c| matches!(c, b'=' | b',' | b'!' | b'"' | b'\\');
+                let (end, _) = scan.step_over(close + 6, token);
+                if end != b.len() {
+                    return None;
+                }
+                self.tag = Some(&b[close + 6..]);
+                self.params = Params(&b[close + 2..]);
+            }
+            _ => return None,
+        }
+        (self.display, self.uri, self.raw, self.bracketed) = (name, uri, b, true);
+        Some(())
     }
 
     /// Reads the value that begins at `i` into a fresh `self`; returns the index of what ended it.

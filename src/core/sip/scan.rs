@@ -97,7 +97,8 @@ impl Find for Blanks {
 
 /// A text, and where its special characters are: 64 bytes of them at a time, found at once.
 ///
-/// Invariant: `mask` speaks of the bytes from `base` on and has no bit behind the end of `text`.
+/// Invariant: `mask` speaks of the bytes from `base` on; its highest bit, if the end of `text` is among
+/// them, is that of the end.
 pub(super) struct Scan<'a, F = Specials> {
     /// What is parsed.
     pub text: &'a [u8],
@@ -129,8 +130,8 @@ impl<'a, F: Find> Scan<'a, F> {
     fn window(&self, base: usize) -> u64 {
         let mask = mask_at(self.wide, base, F::hits);
         match self.text.len() - base {
-            left @ 1..64 => mask & (u64::MAX >> (64 - left)),
-            0 => 0,
+            // The end is found like a special character.
+            left @ 0..64 => mask & !(u64::MAX << left) | 1 << left,
             _ => mask,
         }
     }
@@ -151,7 +152,9 @@ impl<'a, F: Find> Scan<'a, F> {
     /// As `next`, where this window has none left.
     #[inline(never)]
     fn next_window(&mut self, i: usize) -> usize {
-        let mut base = i.max(self.base + 64);
+        // Going back is rare: where a short cut turns out to be none.
+        let back = i < self.base;
+        let mut base = if back { i } else { i.max(self.base + 64) };
         while base < self.text.len() {
             let mask = self.window(base);
             if mask != 0 {
@@ -161,6 +164,23 @@ impl<'a, F: Find> Scan<'a, F> {
             base += 64;
         }
         self.text.len()
+    }
+
+    /// The first special character at or after `i` and its index; at the end 0 and the length.
+    #[inline(always)]
+    pub(super) fn step(&mut self, i: usize) -> (usize, u8) {
+        let at = self.next(i);
+        (at, self.text.get(at).copied().unwrap_or(0))
+    }
+
+    /// As `step`, over special characters that `passes`, which 0 must not.
+    #[inline(always)]
+    pub(super) fn step_over(&mut self, i: usize, passes: impl Fn(u8) -> bool) -> (usize, u8) {
+        let mut found = self.step(i);
+        while passes(found.1) {
+            found = self.step(found.0 + 1);
+        }
+        found
     }
 
     /// Index of the first byte at or after `i` that is of a class in `MASK`, or the length.

@@ -27,13 +27,19 @@ impl ViaProto {
     /// The transport that a token names, in any case.
     #[inline]
     pub fn of_token(token: &[u8]) -> ViaProto {
+        Self::of_word(lower8(token, 0, token.len()))
+    }
+
+    /// The transport that a token names, as `lower8` has it.
+    #[inline(always)]
+    fn of_word(word: u64) -> ViaProto {
         const UDP: u64 = word8(b"udp");
         const TCP: u64 = word8(b"tcp");
         const TLS: u64 = word8(b"tls");
         const SCTP: u64 = word8(b"sctp");
         const WS: u64 = word8(b"ws");
         const WSS: u64 = word8(b"wss");
-        match lower8(token, 0, token.len()) {
+        match word {
             UDP => ViaProto::Udp,
             TCP => ViaProto::Tcp,
             TLS => ViaProto::Tls,
@@ -92,19 +98,91 @@ impl<'a> Via<'a> {
     #[inline]
     pub(super) fn read(&mut self, wide: &'a [u8], len: usize) -> Result<usize, ParseError> {
         let mut scan = <Scan>::new(wide, len);
+        if let Some(end) = self.read_usual(&mut scan) {
+            return Ok(end);
+        }
+        *self = Via::default();
+        self.read_any(&mut scan)
+    }
+
+    /// Reads a value of the usual form: no white space but one blank, nothing quoted, a transport of
+    /// three letters, no IPv6 host. `None`: it has another.
+    #[inline(always)]
+    fn read_usual(&mut self, scan: &mut Scan<'a>) -> Option<usize> {
+        let b = scan.text;
+        let [
+            b'S',
+            b'I',
+            b'P',
+            b'/',
+            b'2',
+            b'.',
+            b'0',
+            b'/',
+            _,
+            _,
+            _,
+            b' ',
+        ] = *b.first_chunk()?
+        else {
+            return None;
+        };
+        self.transport = &b[8..11];
+        self.proto = ViaProto::of_word(scan.lower8(8, 11));
+        let (mut at, mut c) = scan.step(12);
+        self.host = &b[12..at];
+        if c == b':' {
+            let from = at + 1;
+            (at, c) = scan.step(from);
+            self.port = &b[from..at];
+            self.port_no = port(self.port)?;
+        }
+        self.hostport = &b[12..at];
+        let first = at + 1;
+        while c == b';' {
+            let name = at + 1;
+            let (name_end, next) = scan.step(name);
+            if name_end == name {
+                return None;
+            }
+            let (mut end, mut value) = (name_end, None);
+            c = next;
+            if next == b'=' {
+                let more = |c| c > b' ' && !matches!(c, b';' | b',');
+                (end, c) = scan.step_over(name_end + 1, more);
+                value = Some(&b[name_end + 1..end]).filter(|v| !matches!(v, [] | [b'"', ..]));
+                value?;
+            }
+            let raw = &b[at..end];
+            self.keep(scan.lower8(name, name_end), value, raw)?;
+            at = end;
+        }
+        self.more = c == b',';
+        let ends = self.more || at == b.len();
+        if !ends || self.host.is_empty() || self.host[0] == b'[' {
+            return None;
+        }
+        self.params = Params(b.get(first..at).unwrap_or_default());
+        self.raw = &b[..at];
+        Some(at)
+    }
+
+    /// Reads a value of any form.
+    #[inline(never)]
+    fn read_any(&mut self, scan: &mut Scan<'a>) -> Result<usize, ParseError> {
         let b = scan.text;
         let start = scan.skip_ws(0);
         let at = protocol(b, start).ok_or(ParseError::Via(start))?;
-        let host_at = self.read_transport(&mut scan, at)?;
-        let host_end = host_end(&mut scan, host_at).ok_or(ParseError::Via(host_at))?;
+        let host_at = self.read_transport(scan, at)?;
+        let host_end = host_end(scan, host_at).ok_or(ParseError::Via(host_at))?;
         self.host = &b[host_at..host_end];
         self.hostport = self.host;
         let mut at = scan.skip_ws(host_end);
         if b.get(at) == Some(&b':') {
-            at = self.read_port(&mut scan, host_at, at)?;
+            at = self.read_port(scan, host_at, at)?;
         }
         if b.get(at) == Some(&b';') {
-            at = self.read_params(&mut scan, at)?;
+            at = self.read_params(scan, at)?;
         }
         if b.get(at) == Some(&b'(') {
             at = self.read_comment(b, at)?;
