@@ -26,6 +26,8 @@ mod method;
 mod name_addr;
 mod params;
 mod scan;
+#[cfg(test)]
+mod shortcuts;
 mod uri;
 pub mod value;
 mod via;

@@ -41,7 +41,13 @@ impl<'a> NameAddr<'a> {
             return Ok(());
         }
         *self = NameAddr::default();
-        match self.read::<ADDRESS, NAME, VALUE>(&mut scan, 0)? {
+        self.read_any(&mut scan)
+    }
+
+    /// Reads a value of any form, to the end of the text.
+    #[inline(never)]
+    pub(super) fn read_any(&mut self, scan: &mut Scan<'a, Address>) -> Result<(), ParseError> {
+        match self.read::<ADDRESS, NAME, VALUE>(scan, 0)? {
             end if end == scan.text.len() => Ok(()),
             end => Err(ParseError::To(end)),
         }
@@ -50,7 +56,7 @@ impl<'a> NameAddr<'a> {
     /// Reads a value of the usual form: `<uri>` with a quoted name or one without odd characters
     /// before it, and with nothing or `;tag=token` behind it. `None`: it has another.
     #[inline(always)]
-    fn read_usual(&mut self, scan: &mut Scan<'a, Address>) -> Option<()> {
+    pub(super) fn read_usual(&mut self, scan: &mut Scan<'a, Address>) -> Option<()> {
         let b = scan.text;
         let (display, open) = match *b.first()? {
             b'<' => (0, 0),

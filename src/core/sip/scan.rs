@@ -85,6 +85,18 @@ impl Find for Address {
     }
 }
 
+/// What separates the parts of a URI, and a few characters more that spare comparisons.
+pub(super) struct UriMarks;
+
+impl Find for UriMarks {
+    #[inline(always)]
+    fn hits(block: Block) -> Hits {
+        let middle = block.between(b':', b'@');
+        let brackets = block.between(b'[', b']');
+        middle.or(brackets).or(block.eq(b'&'))
+    }
+}
+
 /// Bytes of the class `WS`.
 pub(super) struct Blanks;
 

@@ -4,9 +4,12 @@
 //! `semiuri`, `intmeth`); a second `@` outside it is an error. Hosts are not checked as DNS names.
 
 use super::error::BadUri;
-use super::scan::port;
+use super::scan::{Scan, UriMarks, find, port, word8};
 use super::{Params, ParseError, ViaProto};
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2};
+
+/// The text of a URI and where its separators are.
+type UriScan<'a> = Scan<'a, UriMarks>;
 
 /// The scheme of a URI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,19 +75,17 @@ impl<'a> Uri<'a> {
         if matches!(first, b':' | b'@' | b']') {
             return Err(BadUri::Char(first, start));
         }
-        let host_at = uri.read_user(start)?;
-        let mut at = uri.read_host(host_at)?;
-        if text.get(at) == Some(&b':') {
-            at = uri.read_port(at + 1)?;
+        let scan = &mut Scan::new(text, text.len());
+        let host_at = uri.read_user(scan, start)?;
+        let (mut at, mut c) = uri.read_host(scan, host_at)?;
+        if c == b':' {
+            (at, c) = uri.read_port(scan, at + 1)?;
         }
-        if text.get(at) == Some(&b';') {
-            at = uri.read_params(at + 1)?;
+        if c == b';' {
+            (at, c) = uri.read_params(scan, at + 1)?;
         }
-        if text.get(at) == Some(&b'?') {
-            uri.headers = &text[at + 1..];
-            if memchr(b';', uri.headers).is_some() {
-                return Err(BadUri::Headers);
-            }
+        if c == b'?' {
+            uri.read_headers(scan, at + 1)?;
         }
         uri.finish_phone();
         Ok(uri)
@@ -115,100 +116,116 @@ impl<'a> Uri<'a> {
     }
 
     /// Reads `user[:password]@` from `start` on; returns where the host begins.
-    #[inline]
-    fn read_user(&mut self, start: usize) -> Result<usize, BadUri> {
+    #[inline(always)]
+    fn read_user(&mut self, scan: &mut UriScan<'a>, start: usize) -> Result<usize, BadUri> {
         let text = self.text;
-        let Some(n) = memchr(b'@', &text[start..]) else {
+        let (at, c) = scan.step_over(start, |c| !matches!(c, b'@' | 0));
+        if c != b'@' {
             return Ok(start);
-        };
-        let at = start + n;
-        let userinfo = &text[start..at];
-        if let Some(n) = memchr::memchr2(b'[', b']', userinfo) {
-            return Err(BadUri::Char(userinfo[n], start + n));
         }
-        if let Some(n) = memchr(b'@', &text[at + 1..]) {
-            return Err(BadUri::Char(b'@', at + 1 + n));
+        let (colon, c) = scan.step_over(start, |c| !matches!(c, b'@' | b':' | b'[' | b']'));
+        match c {
+            b'@' => self.user = &text[start..at],
+            b':' => (self.user, self.passwd) = (&text[start..colon], &text[colon + 1..at]),
+            _ => return Err(BadUri::Char(c, colon)),
         }
-        match memchr(b':', userinfo) {
-            Some(n) => (self.user, self.passwd) = (&userinfo[..n], &userinfo[n + 1..]),
-            None => self.user = userinfo,
+        match memchr2(b'[', b']', self.passwd) {
+            Some(n) => Err(BadUri::Char(self.passwd[n], colon + 1 + n)),
+            None => Ok(at + 1),
         }
-        Ok(at + 1)
     }
 
-    /// Reads the host that begins at `i`; returns the index of what ends it.
-    #[inline]
-    fn read_host(&mut self, i: usize) -> Result<usize, BadUri> {
+    /// Reads the host that begins at `i`; returns what ends it and where.
+    #[inline(always)]
+    fn read_host(&mut self, scan: &mut UriScan<'a>, i: usize) -> Result<(usize, u8), BadUri> {
         let text = self.text;
-        let end = if text.get(i) == Some(&b'[') {
-            let close = i + memchr(b']', &text[i..]).ok_or(BadUri::Host)?;
-            let inside = &text[i + 1..close];
-            let hex = |c: &u8| c.is_ascii_hexdigit() || matches!(c, b':' | b'.');
-            if inside.is_empty() || !inside.iter().all(hex) {
-                return Err(BadUri::Host);
-            }
-            close + 1
-        } else {
-            i + memchr3(b':', b';', b'?', &text[i..]).unwrap_or(text.len() - i)
+        let from = match text.get(i) {
+            Some(b'[') => reference_end(text, i).ok_or(BadUri::Host)?,
+            _ => i,
         };
+        let (end, c) = scan.step_over(from, |c| matches!(c, b'<' | b'=' | b'>' | b'\\'));
         self.host = &text[i..end];
-        if self.host.is_empty() {
+        if end == i && matches!(c, b':' | b';' | b'?' | 0) {
             return Err(BadUri::Host);
         }
-        if text[i] != b'['
-            && let Some(n) = memchr3(b'&', b'[', b']', self.host)
-        {
-            return Err(BadUri::Char(self.host[n], i + n));
+        // Nothing may follow the bracket.
+        if from > i && from < end {
+            return Err(BadUri::Char(text[from], from));
         }
-        match text.get(end) {
-            None | Some(b':' | b';' | b'?') => Ok(end),
-            Some(c) => Err(BadUri::Char(*c, end)),
+        match c {
+            b':' | b';' | b'?' | 0 => Ok((end, c)),
+            _ => Err(BadUri::Char(c, end)),
         }
     }
 
     /// Reads the port digits that begin at `i`; an empty port is none, as in SER.
-    #[inline]
-    fn read_port(&mut self, i: usize) -> Result<usize, BadUri> {
-        let text = self.text;
-        let digits = text[i..].iter().take_while(|c| c.is_ascii_digit()).count();
-        let end = i + digits;
-        self.port = &text[i..end];
-        if digits > 0 {
+    #[inline(always)]
+    fn read_port(&mut self, scan: &mut UriScan<'a>, i: usize) -> Result<(usize, u8), BadUri> {
+        let (end, c) = scan.step(i);
+        self.port = &self.text[i..end];
+        if end > i {
             self.port_no = port(self.port).ok_or(BadUri::Port)?;
         }
-        match text.get(end) {
-            None | Some(b';' | b'?') => Ok(end),
-            Some(_) => Err(BadUri::Port),
+        match c {
+            b';' | b'?' | 0 => Ok((end, c)),
+            _ => Err(BadUri::Port),
         }
     }
 
-    /// Reads the parameters that begin at `i`; returns the index of `?` or the end.
-    #[inline]
-    fn read_params(&mut self, i: usize) -> Result<usize, BadUri> {
+    /// Reads the parameters that begin at `i`; returns what ends them and where.
+    #[inline(always)]
+    fn read_params(&mut self, scan: &mut UriScan<'a>, i: usize) -> Result<(usize, u8), BadUri> {
         let text = self.text;
-        let end = i + memchr(b'?', &text[i..]).unwrap_or(text.len() - i);
-        self.params = Params(&text[i..end]);
-        self.sip_params = self.params;
-        for param in text[i..end].split(|&c| c == b';') {
-            let equal = param.iter().position(|&c| c == b'=');
-            let name = &param[..equal.unwrap_or(param.len())];
-            let value = equal.map_or(&b""[..], |n| &param[n + 1..]);
-            self.keep(name, value);
+        let (mut at, mut c) = (i - 1, b';');
+        while c == b';' {
+            let name = at + 1;
+            let name_end;
+            (name_end, c) = scan.step_over(name, |c| !matches!(c, b'=' | b';' | b'?' | b'@' | 0));
+            at = name_end;
+            if c == b'=' {
+                let value = name_end + 1;
+                (at, c) = scan.step_over(value, |c| !matches!(c, b';' | b'?' | b'@' | 0));
+                self.keep(scan, name, name_end, &text[value..at]);
+            } else {
+                self.keep(scan, name, name_end, b"");
+            }
         }
-        Ok(end)
+        if c == b'@' {
+            return Err(BadUri::Char(c, at));
+        }
+        self.params = Params(&text[i..at]);
+        self.sip_params = self.params;
+        Ok((at, c))
+    }
+
+    /// Keeps the headers that begin at `i` as text.
+    fn read_headers(&mut self, scan: &mut UriScan<'a>, i: usize) -> Result<(), BadUri> {
+        self.headers = &self.text[i..];
+        match scan.step_over(i, |c| !matches!(c, b';' | b'@' | 0)) {
+            (_, b';') => Err(BadUri::Headers),
+            (at, c @ b'@') => Err(BadUri::Char(c, at)),
+            _ => Ok(()),
+        }
     }
 
     /// Files a parameter that has a field of its own.
-    #[inline]
-    fn keep(&mut self, name: &[u8], value: &'a [u8]) {
-        match (name.len(), name.first().map(|c| c | 0x20)) {
-            (2, Some(b'l')) if name.eq_ignore_ascii_case(b"lr") => self.lr = true,
-            (2, Some(b'r')) if name.eq_ignore_ascii_case(b"r2") => self.r2 = true,
-            (9, Some(b't')) if name.eq_ignore_ascii_case(b"transport") => self.transport = value,
-            (3, Some(b't')) if name.eq_ignore_ascii_case(b"ttl") => self.ttl = value,
-            (4, Some(b'u')) if name.eq_ignore_ascii_case(b"user") => self.user_param = value,
-            (5, Some(b'm')) if name.eq_ignore_ascii_case(b"maddr") => self.maddr = value,
-            (6, Some(b'm')) if name.eq_ignore_ascii_case(b"method") => self.method = value,
+    #[inline(always)]
+    fn keep(&mut self, scan: &UriScan<'a>, from: usize, to: usize, value: &'a [u8]) {
+        const LR: u64 = word8(b"lr");
+        const R2: u64 = word8(b"r2");
+        const TTL: u64 = word8(b"ttl");
+        const USER: u64 = word8(b"user");
+        const MADDR: u64 = word8(b"maddr");
+        const METHOD: u64 = word8(b"method");
+        match scan.lower8(from, to) {
+            LR => self.lr = true,
+            R2 => self.r2 = true,
+            TTL => self.ttl = value,
+            USER => self.user_param = value,
+            MADDR => self.maddr = value,
+            METHOD => self.method = value,
+            // Longer than a word.
+            0 if self.text[from..to].eq_ignore_ascii_case(b"transport") => self.transport = value,
             // Others stay in `params`.
             _ => {}
         }
@@ -238,6 +255,15 @@ impl<'a> Uri<'a> {
     pub fn proto(&self) -> Option<ViaProto> {
         (!self.transport.is_empty()).then(|| ViaProto::of_token(self.transport))
     }
+}
+
+/// Index behind the IPv6 reference whose bracket opens at `i`.
+fn reference_end(text: &[u8], i: usize) -> Option<usize> {
+    let close = find(text, i, b']');
+    let inside = text.get(i + 1..close)?;
+    let hex = |c: &u8| c.is_ascii_hexdigit() || matches!(c, b':' | b'.');
+    let good = close < text.len() && !inside.is_empty() && inside.iter().all(hex);
+    good.then_some(close + 1)
 }
 
 /// `-`, `.`, `(`, `)`: what people write into telephone numbers (RFC 3966 §5.1.1).

@@ -108,7 +108,7 @@ impl<'a> Via<'a> {
     /// Reads a value of the usual form: no white space but one blank, nothing quoted, a transport of
     /// three letters, no IPv6 host. `None`: it has another.
     #[inline(always)]
-    fn read_usual(&mut self, scan: &mut Scan<'a>) -> Option<usize> {
+    pub(super) fn read_usual(&mut self, scan: &mut Scan<'a>) -> Option<usize> {
         let b = scan.text;
         let [
             b'S',
@@ -169,7 +169,7 @@ impl<'a> Via<'a> {
 
     /// Reads a value of any form.
     #[inline(never)]
-    fn read_any(&mut self, scan: &mut Scan<'a>) -> Result<usize, ParseError> {
+    pub(super) fn read_any(&mut self, scan: &mut Scan<'a>) -> Result<usize, ParseError> {
         let b = scan.text;
         let start = scan.skip_ws(0);
         let at = protocol(b, start).ok_or(ParseError::Via(start))?;
