@@ -37,14 +37,14 @@ fn init() -> Result<(), String> {
     }
 }
 
-fn number_fixup(args: &mut Vec<Arg>) -> Result<(), String> {
+fn number_fixup(args: &mut [Arg]) -> Result<(), String> {
     match args.first() {
         Some(Arg::Int(0..=255)) => Ok(()),
         _ => Err("a number from 0 to 255 is needed".into()),
     }
 }
 
-fn process_fixup(args: &mut Vec<Arg>) -> Result<(), String> {
+fn process_fixup(args: &mut [Arg]) -> Result<(), String> {
     number_fixup(args)?;
     match args.first() {
         Some(Arg::Int(n)) if MAX_LIMIT.get() != 0 && *n > MAX_LIMIT.get() => {

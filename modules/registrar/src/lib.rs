@@ -73,7 +73,7 @@ fn usrloc() -> &'static dyn Usrloc {
 }
 
 /// Turns the name of a table into its number, creating the table.
-fn domain_fixup(args: &mut Vec<Arg>) -> Result<(), String> {
+fn domain_fixup(args: &mut [Arg]) -> Result<(), String> {
     if let Some(Arg::Str(name)) = args.first() {
         let domain = usrloc().register_domain(name)?;
         args[0] = Arg::Custom(Box::new(domain));

@@ -63,7 +63,7 @@ fn init() -> Result<(), String> {
     Ok(())
 }
 
-fn domain_fixup(args: &mut Vec<Arg>) -> Result<(), String> {
+fn domain_fixup(args: &mut [Arg]) -> Result<(), String> {
     if let Some(Arg::Str(name)) = args.first() {
         let domain = domain::register(name)?;
         args[0] = Arg::Custom(Box::new(domain));

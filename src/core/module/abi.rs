@@ -7,7 +7,7 @@ use crate::core::rpc::RpcMethod;
 /// A script command. Result: positive true, negative false, 0 stops the script.
 pub type CmdFn = for<'a> fn(&mut SipMsg<'a>, Args) -> i32;
 /// Runs once per use of a command, after all `init`, before the first fork; may replace arguments.
-pub type FixupFn = fn(&mut Vec<Arg>) -> Result<(), String>;
+pub type FixupFn = fn(&mut [Arg]) -> Result<(), String>;
 /// `init`, `destroy`.
 pub type ModuleFn = fn() -> Result<(), String>;
 /// `onbreak`.
@@ -100,6 +100,8 @@ pub struct ModuleExports {
     pub rpc_methods: &'static [RpcMethod],
     /// Parameters.
     pub params: &'static [Param],
+    /// When it is loaded, before any route that follows it is compiled: for selects.
+    pub register: Option<fn()>,
     /// Once, in the attendant, before the first fork.
     pub init: Option<ModuleFn>,
     /// For each reply that core forwarding sees.
@@ -122,6 +124,7 @@ impl ModuleExports {
             cmds: &[],
             rpc_methods: &[],
             params: &[],
+            register: None,
             init: None,
             response: None,
             destroy: None,

@@ -131,6 +131,7 @@ pub fn load_module(spec: &str, mpath: &str) -> Result<&'static LoadedModule, Loa
         });
     }
     let exports = open(&path)?;
+    exports.register.into_iter().for_each(|register| register());
     Ok(registry::register_module(LoadedModule { path, exports }))
 }
 
