@@ -1,4 +1,20 @@
-//! The ser.cfg language: lexer, parser, checker, diagnostics, the table of core parameters, and the
-//! compiler that turns a checked file into a [`crate::core::script`] program.
+//! The ser.cfg language: scanner, parser, diagnostics, the table of core parameters, and the compiler
+//! that turns a file into a [`crate::core::script`] program.
+//!
+//! All errors of a file are reported in one run; [`load`] does everything that must happen before
+//! modules are initialised, [`crate::core::script::Program::fixup`] what comes after.
 
 pub mod ast;
+mod compile;
+mod diagnostics;
+mod expr;
+mod load;
+mod params;
+mod parser;
+mod scanner;
+mod stmt;
+mod suggest;
+
+pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use load::{Loaded, load};
+pub use parser::parse;
