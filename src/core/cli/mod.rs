@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `getopt`, `passes`, `overrides`, `listen_addr` | the command line, in SER's three passes |
 //! | `texts` | `-h`, `-V` |
+//! | `config_file` | reads ser.cfg and shows what is wrong with it |
 //! | `fork_mode` | `-D` and `fork=` |
 //! | `start` | the start order, and what is undone when a step fails |
 //!
 //! Exit codes: 0 for `-h`, `-V`, a good `-c`, a stop that was asked for, and the launcher of a daemon that
 //! runs; 255 for everything that failed.
 
+mod config_file;
 mod fork_mode;
 mod getopt;
 mod listen_addr;

@@ -3,15 +3,12 @@
 use super::getopt::Opt;
 use super::listen_addr;
 use super::passes::{bad, number};
+use crate::core::config::{FOREIGN_POLL_METHODS, POLL_METHODS};
 use crate::core::net::SocketId;
 use crate::core::settings::Settings;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Names that `-W` takes (in any case), the first five of which this system supports.
-pub(super) const POLL_METHODS: [&str; 5] = ["poll", "epoll_lt", "epoll_et", "sigio_rt", "select"];
-/// Known names of other systems.
-const FOREIGN_POLL_METHODS: [&str; 2] = ["kqueue", "/dev/poll"];
 /// SER's number of receivers where the number given makes no sense.
 const CHILDREN: u32 = 8;
 

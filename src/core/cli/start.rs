@@ -4,23 +4,27 @@
 //! daemon leaves the terminal, and the launcher waits until every process has done its `child_init`.
 //! Invariant: a start that fails leaves no process and no file behind, and says why exactly once.
 
+use super::config_file;
 use super::fork_mode::ForkMode;
 use super::getopt::Opt;
 use super::overrides::{self, Overrides};
 use super::passes::Early;
+use crate::core::config::Loaded;
 use crate::core::log as ser_log;
 use crate::core::module::registry;
-use crate::core::net::{self, Listeners, SocketId, SocketInfo, udp};
+use crate::core::net::{self, Listeners, SocketInfo, udp};
 use crate::core::process::daemonize::{self, Inherited, Launcher};
 use crate::core::process::pidfile::{PgidFile, PidFile};
 use crate::core::process::privileges::{Identity, Unknown};
 use crate::core::process::{
     Attendant, Attended, Heritage, OwnReceiver, Stop, Table, limits, say_thanks,
 };
+use crate::core::script::{self, Program};
 use crate::core::settings::{self, Settings};
-use crate::core::time;
+use crate::core::{stats, time};
 use crate::crit;
-use crate::ipc::{Segment, set_process_slot};
+use crate::ipc::{MAX_PROCESSES, Segment, set_process_slot};
+use std::cell::Cell;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
@@ -38,11 +42,12 @@ impl From<String> for Failed {
 /// What the config file and the command line come to.
 struct Plan {
     settings: Settings,
-    listeners: Listeners,
     identity: Identity,
     mode: ForkMode,
     more: Overrides,
     shm_limit: u64,
+    /// Taken out when it is fixed up.
+    program: Cell<Option<Program>>,
 }
 
 /// Runs the server, or checks its config.
@@ -50,7 +55,7 @@ pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Resu
     ser_log::set_debug(early.debug as i32);
     ser_log::set_stderr(early.log_stderr);
     let plan = make_plan(&early, options)?;
-    print_listen_block(&plan.listeners);
+    print_listen_block(net::listeners());
     if early.check {
         ser_log::print_stderr(format_args!("config file ok, exiting..."));
         return Ok(());
@@ -60,7 +65,10 @@ pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Resu
 }
 
 fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
-    let mut settings = Settings::default();
+    let Loaded {
+        target, program, ..
+    } = config_file::read(early)?;
+    let mut settings = target.settings;
     let more = overrides::apply(options, &mut settings)?;
     settings.log_stderror |= early.log_stderr;
     if early.debug > 0 {
@@ -69,23 +77,24 @@ fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
     apply_log_settings(&settings);
     let mode = ForkMode::choose(more.dont_fork, settings.fork);
     let identity = look_up_identity(&settings)?;
-    let mut listen: Vec<SocketId> = Vec::new();
+    let mut listen = target.listen;
     listen.extend(more.listen.iter().cloned());
-    let mut listeners = net::build(&listen, &[], &settings).map_err(|why| {
+    let mut listeners = net::build(&listen, &target.aliases, &settings).map_err(|why| {
         log::error!("ERROR: {why}");
         format!("failed to initialize list addresses: {why}")
     })?;
     if mode == ForkMode::NoFork && !early.check {
         use_first_socket(&mut listeners)?;
     }
+    net::install(listeners);
     let shm_limit = shm_limit(early.shm_megabytes);
     Ok(Plan {
         settings,
-        listeners,
         identity,
         mode,
         more,
         shm_limit,
+        program: Cell::new(Some(program)),
     })
 }
 
@@ -147,6 +156,8 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
     log::info!("ser: shared memory: {bytes} bytes");
     set_process_slot(0);
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
+    stats::create(MAX_PROCESSES)
+        .map_err(|_| "out of shared memory for the counters".to_string())?;
     for socket in sockets_to_bind(plan) {
         udp::bind(socket, &plan.settings)
             .map_err(|why| format!("ERROR: udp_init: bind({}): {why}", socket.addr))?;
@@ -154,8 +165,8 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
     Ok(())
 }
 
-fn sockets_to_bind(plan: &Plan) -> &[&'static SocketInfo] {
-    let udp = &plan.listeners.udp;
+fn sockets_to_bind(plan: &Plan) -> &'static [&'static SocketInfo] {
+    let udp = &net::listeners().udp;
     match plan.mode {
         ForkMode::NoFork => &udp[..1],
         ForkMode::Daemon | ForkMode::Foreground => udp,
@@ -256,20 +267,23 @@ fn set_limits(plan: &Plan) -> Result<(), Failed> {
 /// The modules, then the script's arguments, then down with the privileges.
 fn init(plan: &Plan) -> Result<(), Failed> {
     registry::init_modules()?;
+    if let Some(mut program) = plan.program.take() {
+        program.fixup()?;
+        script::install(program);
+    }
     plan.identity.assume()?;
     Ok(())
 }
 
 fn heritage(plan: &Plan) -> Result<Heritage, Failed> {
-    let first = plan
-        .listeners
+    let first = net::listeners()
         .udp
         .first()
         .filter(|_| plan.mode == ForkMode::NoFork);
     let own_receiver = first.map(|&socket| OwnReceiver::new(socket)).transpose()?;
     let table = match own_receiver {
         Some(_) => Table::timers_only(),
-        None => Table::forking(&plan.listeners.udp, plan.settings.children),
+        None => Table::forking(&net::listeners().udp, plan.settings.children),
     };
     Ok(Heritage {
         table,

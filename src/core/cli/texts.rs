@@ -47,7 +47,7 @@ Options:
 
 /// The text of `-V`.
 pub(super) fn version() -> String {
-    let poll_methods = super::overrides::POLL_METHODS.join(", ");
+    let poll_methods = crate::core::config::POLL_METHODS.join(", ");
     format!(
         "version: {FULL_VERSION}
 flags: {FLAGS}

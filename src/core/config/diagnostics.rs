@@ -12,6 +12,16 @@ pub struct SourceFile {
     pub bytes: Vec<u8>,
 }
 
+impl SourceFile {
+    /// Line and column of a byte, both from 1.
+    pub fn position(&self, offset: u32) -> (usize, usize) {
+        let before = &self.bytes[..(offset as usize).min(self.bytes.len())];
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        let start = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
+        (line, before.len() - start + 1)
+    }
+}
+
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -53,14 +63,26 @@ impl Diagnostics {
             d.severity == severity && d.severity == Severity::Error && d.span.start == span.start
         });
         let at = known.unwrap_or_else(|| {
-            self.all.push(Diagnostic { severity, message, span, help: None });
+            self.all.push(Diagnostic {
+                severity,
+                message,
+                span,
+                help: None,
+            });
             self.all.len() - 1
         });
         &mut self.all[at]
     }
+    /// The error that was added last.
+    pub fn last_error(&mut self) -> Option<&mut Diagnostic> {
+        self.all.iter_mut().rfind(|d| d.severity == Severity::Error)
+    }
     /// Number of errors.
     pub fn errors(&self) -> usize {
-        self.all.iter().filter(|d| d.severity == Severity::Error).count()
+        self.all
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .count()
     }
     /// Number of warnings.
     pub fn warnings(&self) -> usize {
@@ -74,9 +96,16 @@ impl Diagnostics {
     }
     /// All of them as text; with colors for a terminal.
     pub fn render(&self, source: &SourceFile, color: bool) -> String {
-        let shown: String =
-            source.bytes.iter().map(|&b| if b.is_ascii() { b as char } else { '?' }).collect();
-        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let shown: String = source
+            .bytes
+            .iter()
+            .map(|&b| if b.is_ascii() { b as char } else { '?' })
+            .collect();
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
         let mut text = String::new();
         for diagnostic in self.sorted() {
             text.push_str(&diagnostic.render(&renderer, &source.name, &shown));

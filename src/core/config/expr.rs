@@ -12,7 +12,10 @@ impl Scanner<'_> {
     }
 
     fn joined(&self, start: usize, kind: ExprKind) -> Expr {
-        Expr { kind, span: self.span_from(start) }
+        Expr {
+            kind,
+            span: self.span_from(start),
+        }
     }
 
     fn or_expr(&mut self) -> Option<Expr> {
@@ -59,12 +62,31 @@ impl Scanner<'_> {
     }
 
     fn bits_or(&mut self, start: usize, left: Expr, right: Expr, and: bool) -> Expr {
-        if let (ExprKind::Test(Operand::Avp(attr)), ExprKind::Test(Operand::Int(mask))) = (&left.kind, &right.kind) {
-            let attr = Spanned { node: attr.clone(), span: left.span };
-            return self.joined(start, ExprKind::Bits { attr, and, mask: *mask });
+        if let (ExprKind::Test(Operand::Avp(attr)), ExprKind::Test(Operand::Int(mask))) =
+            (&left.kind, &right.kind)
+        {
+            let attr = Spanned {
+                node: attr.clone(),
+                span: left.span,
+            };
+            return self.joined(
+                start,
+                ExprKind::Bits {
+                    attr,
+                    and,
+                    mask: *mask,
+                },
+            );
         }
         let (left, right) = (Box::new(left), Box::new(right));
-        self.joined(start, if and { ExprKind::And(left, right) } else { ExprKind::Or(left, right) })
+        self.joined(
+            start,
+            if and {
+                ExprKind::And(left, right)
+            } else {
+                ExprKind::Or(left, right)
+            },
+        )
     }
 
     fn not_expr(&mut self) -> Option<Expr> {
@@ -91,7 +113,13 @@ impl Scanner<'_> {
                 if !self.eat(")") {
                     let end = self.last_end as u32;
                     self.diagnostics
-                        .error(Span { start: end, end: end + 1 }, "missing )")
+                        .error(
+                            Span {
+                                start: end,
+                                end: end + 1,
+                            },
+                            "missing )",
+                        )
                         .help("the parenthesis that is open here needs its )");
                     return None;
                 }
@@ -104,7 +132,10 @@ impl Scanner<'_> {
             }
             Some(b'"' | b'\'') => {
                 self.string();
-                self.error_at(start, "syntax error: a string alone is neither true nor false");
+                self.error_at(
+                    start,
+                    "syntax error: a string alone is neither true nor false",
+                );
                 None
             }
             _ => self.comparison(start),
@@ -115,8 +146,12 @@ impl Scanner<'_> {
         let Some(left) = self.operand() else {
             let word = self.peek_word();
             if word.is_empty() {
-                let span = Span { start: start as u32, end: start as u32 + 1 };
-                self.diagnostics.error(span, "syntax error: a condition is expected here");
+                let span = Span {
+                    start: start as u32,
+                    end: start as u32 + 1,
+                };
+                self.diagnostics
+                    .error(span, "syntax error: a condition is expected here");
                 return None;
             }
             if word == "if" {
@@ -130,7 +165,10 @@ impl Scanner<'_> {
             && self.peek() == Some(b'=')
             && !matches!(self.raw(1), Some(b'=' | b'~'))
         {
-            let target = Spanned { node: attr.clone(), span: self.span_from(start) };
+            let target = Spanned {
+                node: attr.clone(),
+                span: self.span_from(start),
+            };
             self.advance(1);
             let value = Box::new(self.assigned_value()?);
             return Some(self.joined(start, ExprKind::AssignAvp { target, value }));
@@ -140,11 +178,18 @@ impl Scanner<'_> {
         };
         let at = self.start();
         let Some(right) = self.right_side() else {
-            let span = Span { start: at as u32, end: at as u32 + 1 };
-            self.diagnostics.error(span, "a value to compare with is expected here");
+            let span = Span {
+                start: at as u32,
+                end: at as u32 + 1,
+            };
+            self.diagnostics
+                .error(span, "a value to compare with is expected here");
             return None;
         };
-        let right = Spanned { node: right, span: self.span_from(at) };
+        let right = Spanned {
+            node: right,
+            span: self.span_from(at),
+        };
         Some(self.joined(start, ExprKind::Compare { left, op, right }))
     }
 
@@ -155,27 +200,55 @@ impl Scanner<'_> {
             return Some(self.joined(start, ExprKind::Call(call)));
         }
         let right = match call.args.as_slice() {
-            [Spanned { node: ArgValue::Int(n), .. }] => Operand2::Int(*n),
-            [Spanned { node: ArgValue::Id(word), .. }] if word == "max_len" => Operand2::MaxLen,
+            [
+                Spanned {
+                    node: ArgValue::Int(n),
+                    ..
+                },
+            ] => Operand2::Int(*n),
+            [
+                Spanned {
+                    node: ArgValue::Id(word),
+                    ..
+                },
+            ] if word == "max_len" => Operand2::MaxLen,
             _ => {
-                self.error_at(start, "bad len_gt argument: a number or max_len is expected");
+                self.error_at(
+                    start,
+                    "bad len_gt argument: a number or max_len is expected",
+                );
                 return None;
             }
         };
-        let right = Spanned { node: right, span: self.span_from(start) };
-        Some(self.joined(start, ExprKind::Compare { left: Operand::MsgLen, op: CmpOp::Gt, right }))
+        let right = Spanned {
+            node: right,
+            span: self.span_from(start),
+        };
+        Some(self.joined(
+            start,
+            ExprKind::Compare {
+                left: Operand::MsgLen,
+                op: CmpOp::Gt,
+                right,
+            },
+        ))
     }
 
-    /// An operand without a comparison: attributes, selects, numbers and `$?` may stand alone.
+    /// An operand without a comparison: attributes, selects and numbers may stand alone.
     fn alone(&mut self, start: usize, left: Operand) -> Option<Expr> {
         match left {
-            Operand::Avp(_) | Operand::Select(_) | Operand::Int(_) | Operand::RetCode => {
+            Operand::Avp(_) | Operand::Select(_) | Operand::Int(_) => {
                 Some(self.joined(start, ExprKind::Test(left)))
             }
             _ => {
                 let end = self.last_end as u32;
-                self.diagnostics
-                    .error(Span { start: end, end: end + 1 }, "invalid operator,== , !=, or =~ expected");
+                self.diagnostics.error(
+                    Span {
+                        start: end,
+                        end: end + 1,
+                    },
+                    "invalid operator,== , !=, or =~ expected",
+                );
                 None
             }
         }
@@ -191,7 +264,9 @@ impl Scanner<'_> {
             ("<", CmpOp::Lt),
             (">", CmpOp::Gt),
         ];
-        ALL.into_iter().find(|(text, _)| self.eat(text)).map(|(_, op)| op)
+        ALL.into_iter()
+            .find(|(text, _)| self.eat(text))
+            .map(|(_, op)| op)
     }
 
     fn operand(&mut self) -> Option<Operand> {
@@ -202,7 +277,11 @@ impl Scanner<'_> {
             }
             b'$' | b'%' => {
                 let avp = self.avp_text()?.node;
-                return Some(if avp == "retcode" { Operand::RetCode } else { Operand::Avp(avp) });
+                return Some(if avp == "retcode" {
+                    Operand::RetCode
+                } else {
+                    Operand::Avp(avp)
+                });
             }
             b'@' => return self.select_text().map(|s| Operand::Select(s.node)),
             _ => {}
@@ -225,7 +304,9 @@ impl Scanner<'_> {
     fn right_side(&mut self) -> Option<Operand2> {
         match self.peek()? {
             b'"' | b'\'' => return self.string().map(Operand2::Str),
-            b'$' if self.raw(1) != Some(b'?') => return self.avp_text().map(|a| Operand2::Avp(a.node)),
+            b'$' if self.raw(1) != Some(b'?') => {
+                return self.avp_text().map(|a| Operand2::Avp(a.node));
+            }
             b'%' => return self.avp_text().map(|a| Operand2::Avp(a.node)),
             b'@' => return self.select_text().map(|s| Operand2::Select(s.node)),
             _ => {}
@@ -253,7 +334,11 @@ impl Scanner<'_> {
         if let Some((net, mask)) = run.split_once('/') {
             return network(net, mask);
         }
-        Some(if run.contains(['.', '-']) { Operand2::Host(run.to_owned()) } else { Operand2::Id(run.to_owned()) })
+        Some(if run.contains(['.', '-']) {
+            Operand2::Host(run.to_owned())
+        } else {
+            Operand2::Id(run.to_owned())
+        })
     }
 }
 
@@ -283,11 +368,20 @@ fn operand_named(word: &str) -> Option<Operand> {
 /// `ip/bits` or `ip/mask`; a mask with holes is refused.
 fn network(net: &str, mask: &str) -> Option<Operand2> {
     use std::net::IpAddr;
-    let ip: IpAddr = net.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    let ip: IpAddr = net
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()?;
     let most = if ip.is_ipv4() { 32 } else { 128 };
     let bits = match mask.parse::<u8>() {
         Ok(bits) => bits,
-        Err(_) => match mask.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok()? {
+        Err(_) => match mask
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse::<IpAddr>()
+            .ok()?
+        {
             IpAddr::V4(mask) => {
                 let mask = u32::from(mask);
                 (mask.leading_ones() == mask.count_ones()).then_some(mask.count_ones() as u8)?

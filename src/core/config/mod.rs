@@ -17,4 +17,5 @@ mod suggest;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use load::{Loaded, load};
+pub use params::{FOREIGN_POLL_METHODS, POLL_METHODS, Target};
 pub use parser::parse;

@@ -2,15 +2,23 @@
 
 use super::ast::{File, FlagDecl, Item, Literal, ParamValue, RouteBlock, SocketId, Span, Spanned};
 use super::diagnostics::Diagnostics;
-use super::params::{self, ValueType};
+use super::params::{self, Param, ValueType};
 use super::scanner::{Scanner, parse_number};
 use crate::core::msg::RouteKind;
 use crate::core::net::Proto;
 
 /// Words that begin a statement of their own at the top level.
 pub const KEYWORDS: [&str; 10] = [
-    "flags", "bool", "avpflags", "loadmodule", "modparam", "route", "failure_route", "onreply_route",
-    "branch_route", "onsend_route",
+    "flags",
+    "bool",
+    "avpflags",
+    "loadmodule",
+    "modparam",
+    "route",
+    "failure_route",
+    "onreply_route",
+    "branch_route",
+    "onsend_route",
 ];
 
 /// Parses a file; the findings are syntax errors only.
@@ -39,7 +47,10 @@ impl Scanner<'_> {
         match word {
             "" => {
                 self.skip_line();
-                self.error_at(start, "syntax error: a parameter, module or route block is expected here");
+                self.error_at(
+                    start,
+                    "syntax error: a parameter, module or route block is expected here",
+                );
                 None
             }
             "flags" | "bool" => Some(Item::Flags(self.flags())),
@@ -62,21 +73,29 @@ impl Scanner<'_> {
     }
 
     fn assignment(&mut self, name: &str, start: usize) -> Option<Item> {
-        let name = Spanned { node: name.to_owned(), span: self.span_from(start) };
+        let name = Spanned {
+            node: name.to_owned(),
+            span: self.span_from(start),
+        };
         let known = params::find(&name.node);
         let equals = self.eat("=");
         // 0.8 wrote `fork yes`.
-        let value_follows = known.is_some() && !matches!(self.peek(), None | Some(b';' | b'{' | b'('));
+        let value_follows =
+            known.is_some() && !matches!(self.peek(), None | Some(b';' | b'{' | b'('));
         if !equals && !value_follows {
             self.unknown_statement(&name);
             return None;
         }
-        let kind = known.map_or(ValueType::Any, |p| p.kind);
+        let kind = known.map_or(ValueType::Any, Param::kind);
         let values = self.param_values(kind);
         if values.is_empty() {
             let end = self.last_end;
-            let span = Span { start: end as u32, end: end as u32 + 1 };
-            self.diagnostics.error(span, format!("{} has no value", name.node));
+            let span = Span {
+                start: end as u32,
+                end: end as u32 + 1,
+            };
+            self.diagnostics
+                .error(span, format!("{} has no value", name.node));
             self.skip_line();
             return None;
         }
@@ -88,10 +107,14 @@ impl Scanner<'_> {
         let known = params::names().chain(KEYWORDS);
         let message = match self.peek() {
             Some(b'(') => format!("{} is a command and belongs into a route block", name.node),
-            _ if params::find(&name.node).is_some() => format!("{} needs a value: {} = …", name.node, name.node),
+            _ if params::find(&name.node).is_some() => {
+                format!("{} needs a value: {} = …", name.node, name.node)
+            }
             _ => format!("syntax error: unknown config variable {}", name.node),
         };
-        self.diagnostics.error(name.span, message).suggest(&name.node, known);
+        self.diagnostics
+            .error(name.span, message)
+            .suggest(&name.node, known);
         if self.peek() == Some(b'{') || self.peek() == Some(b'[') {
             self.skip_statement();
         } else {
@@ -103,7 +126,9 @@ impl Scanner<'_> {
         let mut values = Vec::new();
         loop {
             let start = self.start();
-            let Some(value) = self.param_value(kind) else { return values };
+            let Some(value) = self.param_value(kind) else {
+                return values;
+            };
             let span = self.span_from(start);
             values.push(Spanned { node: value, span });
             if kind != ValueType::Sockets {
@@ -158,7 +183,10 @@ impl Scanner<'_> {
             Some(text) => {
                 let rest = self.peek_run();
                 let taken = if rest.starts_with(':') { rest } else { "" };
-                (String::from_utf8_lossy(&text).into_owned(), taken.to_owned())
+                (
+                    String::from_utf8_lossy(&text).into_owned(),
+                    taken.to_owned(),
+                )
             }
             None => {
                 let run = self.peek_run();
@@ -174,8 +202,15 @@ impl Scanner<'_> {
                 Some(port) => Some(port),
                 None => {
                     self.advance(rest.len());
-                    self.error_at(start, format!("bad port {text}: a number up to 65535 is expected"));
-                    return Some(SocketId { proto, host, port: None });
+                    self.error_at(
+                        start,
+                        format!("bad port {text}: a number up to 65535 is expected"),
+                    );
+                    return Some(SocketId {
+                        proto,
+                        host,
+                        port: None,
+                    });
                 }
             },
         };
@@ -200,13 +235,21 @@ impl Scanner<'_> {
                 self.error_at(start, "the name of a flag is expected");
                 return all;
             };
-            let name = Spanned { node: name, span: self.span_from(start) };
+            let name = Spanned {
+                node: name,
+                span: self.span_from(start),
+            };
             let mut number = None;
             if self.eat(":") {
                 let start = self.start();
                 let value = parse_number(self.word());
                 match value {
-                    Some(n) => number = Some(Spanned { node: n, span: self.span_from(start) }),
+                    Some(n) => {
+                        number = Some(Spanned {
+                            node: n,
+                            span: self.span_from(start),
+                        })
+                    }
                     None => {
                         self.error_at(start, "bad flag value: a number from 0 to 31 is expected");
                     }
@@ -255,7 +298,10 @@ impl Scanner<'_> {
         let item = self.try_mod_param();
         if item.is_none() {
             self.skip_line();
-            self.error_at(start, "bad modparam: it is modparam(\"MODULE\", \"NAME\", VALUE)");
+            self.error_at(
+                start,
+                "bad modparam: it is modparam(\"MODULE\", \"NAME\", VALUE)",
+            );
         }
         item
     }
@@ -282,25 +328,44 @@ impl Scanner<'_> {
                 Literal::Int(number)
             }
         };
-        let value = Spanned { node: value, span: self.span_from(start) };
-        self.eat(")").then_some(Item::ModParam { modules, name, value })
+        let value = Spanned {
+            node: value,
+            span: self.span_from(start),
+        };
+        self.eat(")").then_some(Item::ModParam {
+            modules,
+            name,
+            value,
+        })
     }
 
     fn spanned_string(&mut self) -> Option<Spanned<Vec<u8>>> {
         let start = self.start();
         let node = self.string()?;
-        Some(Spanned { node, span: self.span_from(start) })
+        Some(Spanned {
+            node,
+            span: self.span_from(start),
+        })
     }
 
     fn route(&mut self, kind: RouteKind, start: usize) -> Option<Item> {
         let mut name = None;
         if self.eat("[") {
             let at = self.start();
-            match self.name_or_string().filter(|_| true) {
-                Some(text) => name = Some(Spanned { node: text, span: self.span_from(at) }),
+            match self.name_or_string() {
+                Some(text) => {
+                    name = Some(Spanned {
+                        node: text,
+                        span: self.span_from(at),
+                    })
+                }
                 None => {
-                    self.advance(usize::from(self.peek() != Some(b']')));
-                    self.error_at(at, "invalid route name: a number, a word or a string is expected");
+                    let skip = usize::from(self.peek() != Some(b']'));
+                    self.advance(skip);
+                    self.error_at(
+                        at,
+                        "invalid route name: a number, a word or a string is expected",
+                    );
                 }
             }
             if !self.eat("]") {
@@ -314,7 +379,12 @@ impl Scanner<'_> {
             return None;
         }
         let body = self.statements(Some(head));
-        Some(Item::Route(RouteBlock { kind, name, body, span: head }))
+        Some(Item::Route(RouteBlock {
+            kind,
+            name,
+            body,
+            span: head,
+        }))
     }
 }
 

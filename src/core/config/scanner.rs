@@ -25,12 +25,20 @@ fn is_word(b: u8) -> bool {
 impl<'s> Scanner<'s> {
     /// At the start of a text.
     pub fn new(src: &'s [u8]) -> Self {
-        Scanner { src, at: 0, last_end: 0, diagnostics: Diagnostics::default() }
+        Scanner {
+            src,
+            at: 0,
+            last_end: 0,
+            diagnostics: Diagnostics::default(),
+        }
     }
 
     /// From `start` to here.
     pub fn span_from(&self, start: usize) -> Span {
-        Span { start: start as u32, end: self.last_end.max(start) as u32 }
+        Span {
+            start: start as u32,
+            end: self.last_end.max(start) as u32,
+        }
     }
 
     /// The byte here, after white space.
@@ -70,8 +78,12 @@ impl<'s> Scanner<'s> {
                 b'/' if self.src.get(self.at + 1) == Some(&b'*') => self.skip_comment(),
                 b'\\' if matches!(self.src.get(self.at + 1), Some(b'\n' | b'\r')) => self.at += 2,
                 b'~' | b'`' | b'^' | b'?' | b'\\' | 0..=31 | 127..=255 => {
-                    let span = Span { start: self.at as u32, end: self.at as u32 + 1 };
-                    self.diagnostics.warning(span, "this character means nothing here and is ignored");
+                    let span = Span {
+                        start: self.at as u32,
+                        end: self.at as u32 + 1,
+                    };
+                    self.diagnostics
+                        .warning(span, "this character means nothing here and is ignored");
                     self.at += 1;
                 }
                 _ => break,
@@ -103,8 +115,12 @@ impl<'s> Scanner<'s> {
                 _ => self.at += 1,
             }
         }
-        let span = Span { start: start as u32, end: start as u32 + 2 };
-        self.diagnostics.error(span, format!("unexpected EOF: {depth} comments open"));
+        let span = Span {
+            start: start as u32,
+            end: start as u32 + 2,
+        };
+        self.diagnostics
+            .error(span, format!("unexpected EOF: {depth} comments open"));
     }
 
     /// Takes `text` if it stands here.
@@ -129,7 +145,10 @@ impl<'s> Scanner<'s> {
     /// The word here (letters, digits, `_`), not taken; empty if there is none.
     pub fn peek_word(&mut self) -> &'s str {
         self.skip_blanks();
-        let len = self.src[self.at..].iter().take_while(|b| is_word(**b)).count();
+        let len = self.src[self.at..]
+            .iter()
+            .take_while(|b| is_word(**b))
+            .count();
         std::str::from_utf8(&self.src[self.at..self.at + len]).unwrap_or_default()
     }
 
@@ -145,10 +164,14 @@ impl<'s> Scanner<'s> {
     /// The run of characters that hosts, addresses, numbers and sockets are made of, not taken.
     pub fn peek_run(&mut self) -> &'s str {
         self.skip_blanks();
-        let wanted = |b: &u8| is_word(*b) || matches!(b, b'.' | b':' | b'-' | b'[' | b']' | b'/' | b'*');
+        let wanted =
+            |b: &u8| is_word(*b) || matches!(b, b'.' | b':' | b'-' | b'[' | b']' | b'/' | b'*');
         let mut len = self.src[self.at..].iter().take_while(|b| wanted(b)).count();
         // A comment may follow at once.
-        if let Some(comment) = self.src[self.at..self.at + len].windows(2).position(|w| w == b"/*") {
+        if let Some(comment) = self.src[self.at..self.at + len]
+            .windows(2)
+            .position(|w| w == b"/*")
+        {
             len = comment;
         }
         std::str::from_utf8(&self.src[self.at..self.at + len]).unwrap_or_default()
@@ -164,8 +187,12 @@ impl<'s> Scanner<'s> {
     }
 
     fn unclosed(&mut self, start: usize) {
-        let line_end = memchr::memchr(b'\n', &self.src[start..]).map_or(self.src.len(), |n| start + n);
-        let span = Span { start: start as u32, end: line_end as u32 };
+        let line_end =
+            memchr::memchr(b'\n', &self.src[start..]).map_or(self.src.len(), |n| start + n);
+        let span = Span {
+            start: start as u32,
+            end: line_end as u32,
+        };
         self.diagnostics
             .error(span, "unexpected EOF in unclosed string")
             .help("the string that begins here has no closing quote");
@@ -229,7 +256,11 @@ impl<'s> Scanner<'s> {
             }
             Some(b'\n') => 2,
             Some(b'x') => {
-                let digits = rest[1..].iter().take(2).take_while(|b| b.is_ascii_hexdigit()).count();
+                let digits = rest[1..]
+                    .iter()
+                    .take(2)
+                    .take_while(|b| b.is_ascii_hexdigit())
+                    .count();
                 if digits == 0 {
                     out.extend_from_slice(b"\\x");
                     return 2;
@@ -238,7 +269,11 @@ impl<'s> Scanner<'s> {
                 2 + digits
             }
             Some(b'0'..=b'7') => {
-                let digits = rest.iter().take(3).take_while(|b| (b'0'..=b'7').contains(b)).count();
+                let digits = rest
+                    .iter()
+                    .take(3)
+                    .take_while(|b| (b'0'..=b'7').contains(b))
+                    .count();
                 if digits < 2 {
                     out.push(b'\\');
                     return 1;
@@ -289,7 +324,9 @@ impl<'s> Scanner<'s> {
 }
 
 fn number(digits: &[u8], radix: u32) -> u8 {
-    let value = digits.iter().fold(0u32, |n, d| n * radix + (*d as char).to_digit(radix).unwrap_or(0));
+    let value = digits.iter().fold(0u32, |n, d| {
+        n * radix + (*d as char).to_digit(radix).unwrap_or(0)
+    });
     value as u8
 }
 
@@ -312,7 +349,10 @@ pub fn parse_number(word: &str) -> Option<i64> {
     {
         return i64::from_str_radix(binary, 2).ok();
     }
-    if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
+    if digits.len() > 1
+        && digits.starts_with('0')
+        && digits.bytes().all(|b| (b'0'..=b'7').contains(&b))
+    {
         return i64::from_str_radix(digits, 8).ok();
     }
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -327,12 +367,24 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_every_base() {
-        let all: Vec<_> = ["10", "-5", "0x1f", "017", "101b", "yes", "off", "inet", "1a", "x"]
-            .into_iter()
-            .map(parse_number)
-            .collect();
-        let expected =
-            [Some(10), Some(-5), Some(31), Some(15), Some(5), Some(1), Some(0), Some(2), None, None];
+        let all: Vec<_> = [
+            "10", "-5", "0x1f", "017", "101b", "yes", "off", "inet", "1a", "x",
+        ]
+        .into_iter()
+        .map(parse_number)
+        .collect();
+        let expected = [
+            Some(10),
+            Some(-5),
+            Some(31),
+            Some(15),
+            Some(5),
+            Some(1),
+            Some(0),
+            Some(2),
+            None,
+            None,
+        ];
         assert_eq!(all, expected);
     }
 

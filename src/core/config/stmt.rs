@@ -72,7 +72,10 @@ impl Scanner<'_> {
             b'{' => {
                 self.advance(1);
                 let body = self.statements(Some(self.span_from(start)));
-                Some(Stmt { kind: StmtKind::Block(body), span: self.span_from(start) })
+                Some(Stmt {
+                    kind: StmtKind::Block(body),
+                    span: self.span_from(start),
+                })
             }
             b'$' | b'%' => self.assignment_statement(start),
             _ => match self.peek_word() {
@@ -84,8 +87,12 @@ impl Scanner<'_> {
                 }
                 "" => {
                     self.skip_statement();
-                    let span = Span { start: start as u32, end: start as u32 + 1 };
-                    self.diagnostics.error(span, "bad command: a statement is expected here");
+                    let span = Span {
+                        start: start as u32,
+                        end: start as u32 + 1,
+                    };
+                    self.diagnostics
+                        .error(span, "bad command: a statement is expected here");
                     None
                 }
                 _ => self.call_statement(start),
@@ -97,7 +104,10 @@ impl Scanner<'_> {
         let call = self.call(true)?;
         let span = self.span_from(start);
         self.semicolon();
-        Some(Stmt { kind: StmtKind::Call(call), span })
+        Some(Stmt {
+            kind: StmtKind::Call(call),
+            span,
+        })
     }
 
     /// The `;` behind a statement; a closing brace may stand for it.
@@ -106,7 +116,10 @@ impl Scanner<'_> {
         if self.eat(";") || self.peek() == Some(b'}') && self.is_widened() {
             return;
         }
-        let span = Span { start: end as u32, end: end as u32 + 1 };
+        let span = Span {
+            start: end as u32,
+            end: end as u32 + 1,
+        };
         self.diagnostics.error(span, "bad command: missing ';'?");
         // What follows on this line belongs to the mistake unless it begins a statement.
         let next = self.peek_word();
@@ -133,8 +146,19 @@ impl Scanner<'_> {
         };
         let head = self.span_from(start);
         let then = self.branch();
-        let otherwise = if self.eat_word("else") { self.branch() } else { Vec::new() };
-        Some(Stmt { kind: StmtKind::If { cond, then, otherwise }, span: head })
+        let otherwise = if self.eat_word("else") {
+            self.branch()
+        } else {
+            Vec::new()
+        };
+        Some(Stmt {
+            kind: StmtKind::If {
+                cond,
+                then,
+                otherwise,
+            },
+            span: head,
+        })
     }
 
     fn skip_to_block(&mut self) {
@@ -168,7 +192,8 @@ impl Scanner<'_> {
             self.error_at(start, "invalid attribute");
             return None;
         };
-        if self.text(self.start(), self.at + 2) == b"==" || !self.eat("=") {
+        let at = self.start();
+        if self.text(at, at + 2) == b"==" || !self.eat("=") {
             self.skip_statement();
             self.error_at(start, "bad command: = is expected behind an attribute");
             return None;
@@ -176,7 +201,10 @@ impl Scanner<'_> {
         let value = self.assigned_value()?;
         let span = self.span_from(start);
         self.semicolon();
-        Some(Stmt { kind: StmtKind::AssignAvp { target, value }, span })
+        Some(Stmt {
+            kind: StmtKind::AssignAvp { target, value },
+            span,
+        })
     }
 
     /// The right side of `$attr =`; an error is reported and the statement skipped.
@@ -208,7 +236,10 @@ impl Scanner<'_> {
         };
         if value.is_none() {
             self.skip_statement();
-            self.error_at(start, "a number, string, attribute, select, command or (expression) is expected");
+            self.error_at(
+                start,
+                "a number, string, attribute, select, command or (expression) is expected",
+            );
         }
         value
     }
@@ -233,7 +264,10 @@ impl Scanner<'_> {
         }
         self.advance(1 + len);
         let node = String::from_utf8_lossy(&rest[..len]).into_owned();
-        Some(Spanned { node, span: self.span_from(start) })
+        Some(Spanned {
+            node,
+            span: self.span_from(start),
+        })
     }
 
     /// `@select` without its `@`.
@@ -246,21 +280,31 @@ impl Scanner<'_> {
         }
         self.advance(1 + len);
         let node = String::from_utf8_lossy(&rest[..len]).into_owned();
-        Some(Spanned { node, span: self.span_from(start) })
+        Some(Spanned {
+            node,
+            span: self.span_from(start),
+        })
     }
 
     /// A command with its arguments. As a statement, drop, exit and return may have a bare argument.
     pub fn call(&mut self, statement: bool) -> Option<Call> {
         let start = self.start();
         let name = self.word().to_owned();
-        let name = Spanned { node: name, span: self.span_from(start) };
+        let name = Spanned {
+            node: name,
+            span: self.span_from(start),
+        };
         let steering = matches!(name.node.as_str(), "drop" | "exit" | "return" | "break");
         if self.peek() != Some(b'(') {
             let mut args = Vec::new();
             if steering && statement && !matches!(self.peek(), Some(b';' | b'}') | None) {
                 args.extend(self.argument());
             }
-            return Some(Call { name, args, parens: false });
+            return Some(Call {
+                name,
+                args,
+                parens: false,
+            });
         }
         self.advance(1);
         let mut args = Vec::new();
@@ -269,8 +313,12 @@ impl Scanner<'_> {
                 let at = self.start();
                 let Some(arg) = self.argument() else {
                     self.skip_statement();
-                    let span = Span { start: at as u32, end: at as u32 + 1 };
-                    self.diagnostics.error(span, format!("bad {} argument", name.node));
+                    let span = Span {
+                        start: at as u32,
+                        end: at as u32 + 1,
+                    };
+                    self.diagnostics
+                        .error(span, format!("bad {} argument", name.node));
                     return None;
                 };
                 args.push(arg);
@@ -281,19 +329,29 @@ impl Scanner<'_> {
                     break;
                 }
                 let at = self.last_end;
-                let span = Span { start: at as u32, end: at as u32 + 1 };
+                let span = Span {
+                    start: at as u32,
+                    end: at as u32 + 1,
+                };
                 self.diagnostics.error(span, "missing '(' or ')' ?");
                 self.skip_statement();
                 return None;
             }
         }
-        Some(Call { name, args, parens: true })
+        Some(Call {
+            name,
+            args,
+            parens: true,
+        })
     }
 
     fn argument(&mut self) -> Option<Spanned<ArgValue>> {
         let start = self.start();
         let value = self.argument_value()?;
-        Some(Spanned { node: value, span: self.span_from(start) })
+        Some(Spanned {
+            node: value,
+            span: self.span_from(start),
+        })
     }
 
     fn argument_value(&mut self) -> Option<ArgValue> {
@@ -306,7 +364,11 @@ impl Scanner<'_> {
             }
             b'$' | b'%' => {
                 let avp = self.avp_text()?.node;
-                return Some(if avp == "retcode" { ArgValue::RetCode } else { ArgValue::Avp(avp) });
+                return Some(if avp == "retcode" {
+                    ArgValue::RetCode
+                } else {
+                    ArgValue::Avp(avp)
+                });
             }
             _ => {}
         }
@@ -333,7 +395,9 @@ impl Scanner<'_> {
             self.advance(run.len());
             return Some(ArgValue::Ip(ip));
         }
-        let socket = run.split_once(':').is_some_and(|(p, _)| p == "*" || Proto::parse(p).is_some());
+        let socket = run
+            .split_once(':')
+            .is_some_and(|(p, _)| p == "*" || Proto::parse(p).is_some());
         if socket || run.contains(':') {
             return self.socket().map(ArgValue::Socket);
         }

@@ -13,7 +13,10 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
 
 /// Levenshtein distance, letters compared without regard to case.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_ascii_lowercase().into_bytes(), b.to_ascii_lowercase().into_bytes());
+    let (a, b) = (
+        a.to_ascii_lowercase().into_bytes(),
+        b.to_ascii_lowercase().into_bytes(),
+    );
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
@@ -32,8 +35,14 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_is_recognised() {
-        assert_eq!(nearest("chidren", ["debug", "children", "fork"]), Some("children"));
-        assert_eq!(nearest("sl_send_replay", ["sl_send_reply", "t_reply"]), Some("sl_send_reply"));
+        assert_eq!(
+            nearest("chidren", ["debug", "children", "fork"]),
+            Some("children")
+        );
+        assert_eq!(
+            nearest("sl_send_replay", ["sl_send_reply", "t_reply"]),
+            Some("sl_send_reply")
+        );
         assert_eq!(nearest("quux", ["debug", "children"]), None);
     }
 }

@@ -117,7 +117,8 @@ pub enum ActionKind {
         q: i32,
     },
     ForceRport,
-    ForceTcpAlias,
+    /// With the port of the alias, else that of the Via.
+    ForceTcpAlias(Option<u16>),
     SetAdvertisedAddress(Box<[u8]>),
     SetAdvertisedPort(u16),
     ForceSendSocket {

@@ -39,6 +39,13 @@ pub fn flag_number(name: &str) -> Option<u32> {
         .map(|(_, n)| *n)
 }
 
+/// The name of a message flag.
+pub fn flag_name(number: u32) -> Option<String> {
+    let flags = FLAGS.read();
+    let found = flags.iter().find(|(_, n)| *n == number);
+    found.map(|(name, _)| name.clone())
+}
+
 /// Names of all message flags, for suggestions.
 pub fn flag_names() -> Vec<String> {
     FLAGS.read().iter().map(|(name, _)| name.clone()).collect()

@@ -18,7 +18,7 @@ pub use expr::{
     AvpRight, CmpOp, Expr, IpOperand, IpRight, NumOperand, NumRight, StrOperand, StrRight,
     status_text,
 };
-pub use flags::{avp_flag, declare_avp_flag, declare_flag, flag_names, flag_number};
+pub use flags::{avp_flag, declare_avp_flag, declare_flag, flag_name, flag_names, flag_number};
 pub use program::{Program, Route, RouteTable, install, program};
 pub use run::{
     CURRENT_LINE, is_writable, run_actions, run_onsend_route, run_reply_route, run_request_route,

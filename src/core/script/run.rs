@@ -281,7 +281,7 @@ fn simple(kind: &'static ActionKind, msg: &mut SipMsg<'_>) -> i32 {
             1
         }
         // Connections are not there yet; on UDP SER does nothing either.
-        ActionKind::ForceTcpAlias => 1,
+        ActionKind::ForceTcpAlias(_) => 1,
         ActionKind::SetAdvertisedAddress(text) => {
             msg.advertised_address = Some(text);
             1

@@ -1,0 +1,147 @@
+//! From the syntax tree to the program that runs: names are looked up, arguments checked and compiled.
+//!
+//! One file a kind of thing: [`block`](self) here, core commands in `command`, module functions in
+//! `function`, conditions in `condition`, attributes and selects in `value`. Every mistake is reported
+//! and its statement left out; the rest is still checked.
+
+mod command;
+mod condition;
+mod function;
+mod value;
+
+use super::ast::{RouteBlock, Span, Stmt, StmtKind};
+use super::diagnostics::{Diagnostic, Diagnostics};
+use crate::core::msg::RouteKind;
+use crate::core::script::{Action, ActionKind, Program};
+
+/// What is known while a file is compiled.
+pub struct Compiler<'c> {
+    /// Findings.
+    pub found: &'c mut Diagnostics,
+    /// What has been compiled.
+    pub program: Program,
+    /// A module could not be loaded, so commands and selects may be unknown for that reason alone.
+    pub modules_missing: bool,
+    /// Kind of the block that is being compiled.
+    kind: RouteKind,
+    /// Offset of each line's first byte.
+    lines: Vec<u32>,
+    /// Routes that were called: kind, name, place of the first call.
+    called: Vec<(RouteKind, String, Span)>,
+}
+
+impl<'c> Compiler<'c> {
+    /// Nothing is compiled yet.
+    pub fn new(source: &[u8], found: &'c mut Diagnostics) -> Self {
+        let starts = memchr::memchr_iter(b'\n', source).map(|n| n as u32 + 1);
+        Compiler {
+            found,
+            program: Program::default(),
+            modules_missing: false,
+            kind: RouteKind::Request,
+            lines: std::iter::once(0).chain(starts).collect(),
+            called: Vec::new(),
+        }
+    }
+
+    /// Line number of a place, from 1.
+    fn line(&self, span: Span) -> u32 {
+        self.lines.partition_point(|start| *start <= span.start) as u32
+    }
+
+    /// Reports an error; always `None`, so that it can end a function.
+    fn error<T>(&mut self, span: Span, message: impl Into<String>) -> Option<T> {
+        self.found.error(span, message);
+        None
+    }
+
+    /// Reports an error that gets a help text.
+    fn error_with(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.found.error(span, message)
+    }
+
+    /// Adds a block to its table. All unnamed blocks of a kind are one; a name stands once.
+    pub fn block(&mut self, block: &RouteBlock) {
+        self.kind = block.kind;
+        let named = block.name.as_ref();
+        let name = named.map_or("0", |n| n.node.as_str());
+        let table = self.program.table_mut(block.kind);
+        let index = table.index(name);
+        if named.is_some() && table.get(index).is_some_and(|r| r.defined) {
+            let span = named.map_or(block.span, |n| n.span);
+            self.error_with(span, "duplicate route")
+                .help(format!("there is a block [{name}] of this kind above"));
+        }
+        let actions = self.list(&block.body);
+        if let Some(route) = self.program.table_mut(block.kind).get_mut(index) {
+            route.defined = true;
+            route.actions.extend(actions);
+        }
+    }
+
+    /// Compiles a list of statements.
+    fn list(&mut self, body: &[Stmt]) -> Vec<Action> {
+        body.iter()
+            .filter_map(|stmt| self.statement(stmt))
+            .collect()
+    }
+
+    fn statement(&mut self, stmt: &Stmt) -> Option<Action> {
+        let line = self.line(stmt.span);
+        let kind = match &stmt.kind {
+            StmtKind::Call(call) => return self.call(call),
+            StmtKind::If {
+                cond,
+                then,
+                otherwise,
+            } => {
+                let cond = self.condition(cond);
+                let (then, otherwise) = (self.list(then), self.list(otherwise));
+                ActionKind::If {
+                    cond: cond?,
+                    then,
+                    otherwise,
+                }
+            }
+            StmtKind::AssignAvp { target, value } => self.assignment(target, value)?,
+            StmtKind::Block(body) => ActionKind::Block(self.list(body)),
+        };
+        Some(Action { kind, line })
+    }
+
+    /// The index of a route that is referred to; it exists, maybe empty, from now on.
+    fn refer_to_route(&mut self, kind: RouteKind, name: &str, span: Span) -> usize {
+        self.called.push((kind, name.to_owned(), span));
+        self.program.table_mut(kind).index(name)
+    }
+
+    /// Ends the compilation: warns of calls that lead nowhere.
+    pub fn finish(self) -> Program {
+        for (kind, name, span) in &self.called {
+            let table = self.program.table(*kind);
+            let defined = |r: &&crate::core::script::Route| r.defined;
+            if table
+                .find(name)
+                .and_then(|i| table.get(i))
+                .filter(defined)
+                .is_none()
+            {
+                let known = table.iter().filter(defined).map(|r| r.name.as_str());
+                let message = format!("there is no {}[{name}]: the call does nothing", word(*kind));
+                self.found.warning(*span, message).suggest(name, known);
+            }
+        }
+        self.program
+    }
+}
+
+/// The keyword of a kind of block.
+fn word(kind: RouteKind) -> &'static str {
+    match kind {
+        RouteKind::Request => "route",
+        RouteKind::Failure => "failure_route",
+        RouteKind::OnReply => "onreply_route",
+        RouteKind::Branch => "branch_route",
+        RouteKind::OnSend => "onsend_route",
+    }
+}
