@@ -2,7 +2,7 @@
 
 use crate::params::{AOR_ATTR, CONTACT_ATTR, REPLY_CODE_ATTR, REPLY_REASON_ATTR};
 use ser::core::module::StrParam;
-use ser::core::msg::{Avp, AvpClass, AvpName, AvpSpec, AvpTrack, AvpValue, SipMsg};
+use ser::core::msg::{AvpName, AvpSpec, AvpTrack, AvpValue, SipMsg};
 use ser::core::script;
 use std::sync::OnceLock;
 
@@ -47,23 +47,9 @@ fn attributes() -> &'static Attributes {
 /// What `save_noreply` leaves for the script: code, reason, and the Contact line of the reply.
 pub fn set_answer<'a>(msg: &mut SipMsg<'a>, code: u16, reason: &'static str, contact: &'a [u8]) {
     let all = attributes();
-    set(msg, &all.code, AvpValue::Int(code.into()));
-    set(msg, &all.reason, AvpValue::Str(reason.as_bytes()));
-    set(msg, &all.contact, AvpValue::Str(contact));
-}
-
-fn set<'a>(msg: &mut SipMsg<'a>, spec: &'static AvpSpec, value: AvpValue<'a>) {
-    let AvpName::Literal(name) = &spec.name else {
-        return;
-    };
-    msg.avps.retain(|avp| !spec.matches(avp));
-    msg.avps.push(Avp {
-        track: spec.track.unwrap_or(AvpTrack::From),
-        class: spec.class.unwrap_or(AvpClass::Uri),
-        name,
-        value,
-        flags: 0,
-    });
+    msg.avps.assign(&all.code, false, AvpValue::Int(code.into()));
+    msg.avps.assign(&all.reason, false, AvpValue::Str(reason.as_bytes()));
+    msg.avps.assign(&all.contact, false, AvpValue::Str(contact));
 }
 
 /// The address of record to store: `aor_attr` on the To track, else the To URI as received.

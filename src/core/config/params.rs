@@ -7,6 +7,7 @@
 
 use super::ast::{ParamValue, SocketId, Spanned};
 use super::diagnostics::Diagnostics;
+use crate::core::net::Proto;
 use crate::core::settings::Settings;
 
 /// Names that `tcp_poll_method` and `-W` take, in any case.
@@ -319,7 +320,7 @@ pub fn assign(
             found.warning(name.span, format!("{}: {why}", name.node));
             Ok(())
         }
-        Action::Ignored => Ok(()),
+        Action::Ignored => text(value).map(drop),
     };
     if let Err(message) = result {
         found.error(value.span, message);
@@ -378,7 +379,10 @@ fn poll_method(value: &Spanned<ParamValue>, found: &mut Diagnostics) -> Result<S
 fn sockets(values: &[Spanned<ParamValue>], to: &mut Vec<SocketId>) -> Result<(), String> {
     for value in values {
         match &value.node {
-            ParamValue::Socket(id) => to.push(id.clone()),
+            ParamValue::Socket(id) => match id.proto {
+                None | Some(Proto::Udp | Proto::Tcp | Proto::Tls) => to.push(id.clone()),
+                Some(other) => return Err(format!("{} is no protocol to listen on", other.name())),
+            },
             _ => return Err("[proto:]host[:port] expected".into()),
         }
     }

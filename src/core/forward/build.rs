@@ -220,7 +220,7 @@ pub(super) fn needs_received(msg: &SipMsg<'_>, via: &Via<'_>) -> bool {
 }
 
 /// `;received=IP` and `;rport=N` in the sender's Via: replaced where they stand, new ones right behind
-/// host[:port], rport first.
+/// host[:port], rport first if both are new.
 fn sender_params<'a>(msg: &SipMsg<'a>, edits: &mut BumpVec<'_, Edit<'a>>) {
     let Some(via) = msg.sip.via1() else { return };
     let behind_host = msg.sip.offset_of(via.hostport) + via.hostport.len();
@@ -228,6 +228,8 @@ fn sender_params<'a>(msg: &SipMsg<'a>, edits: &mut BumpVec<'_, Edit<'a>>) {
         Some(raw) => (msg.sip.offset_of(raw), raw.len()),
         None => (behind_host, 0),
     };
+    // Edits keep the order of the message: an rport that stands there comes behind a new received.
+    let first = edits.len();
     if msg.force_rport || via.rport.is_some() {
         let mut text = BumpVec::with_capacity_in(12, msg.arena);
         text.extend_from_slice(b";rport=");
@@ -246,6 +248,9 @@ fn sender_params<'a>(msg: &SipMsg<'a>, edits: &mut BumpVec<'_, Edit<'a>>) {
             delete,
             insert: received_param(msg),
         });
+    }
+    if via.rport_raw.is_some() && edits.len() == first + 2 {
+        edits.swap(first, first + 1);
     }
 }
 

@@ -45,6 +45,24 @@ pub enum VarStr {
     Xl(Box<dyn StrValue>),
 }
 
+impl VarStr {
+    /// The text for this message, in its arena; `None`: there is no such value.
+    pub fn eval<'a>(&'a self, msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
+        match self {
+            VarStr::Lit(text) => Some(text),
+            VarStr::Avp(spec) => avp_text(spec, msg),
+            VarStr::Select(value) | VarStr::Xl(value) => value.eval(msg),
+        }
+    }
+}
+
+fn avp_text<'a>(spec: &AvpSpec, msg: &SipMsg<'a>) -> Option<&'a [u8]> {
+    Some(match msg.avps.lookup(spec)? {
+        AvpValue::Str(text) => text,
+        AvpValue::Int(n) => msg.store((n as u32).to_string().as_bytes()),
+    })
+}
+
 /// One argument, compiled.
 #[allow(missing_docs)]
 pub enum Arg {
@@ -93,13 +111,10 @@ impl Args {
     /// attribute, select without value) or is not there.
     pub fn str<'a>(self, i: usize, msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
         match self.0.get(i)? {
-            Arg::Str(s) | Arg::Var(VarStr::Lit(s)) => Some(s),
+            Arg::Str(text) => Some(text),
             Arg::Int(n) => Some(msg.store(n.to_string().as_bytes())),
-            Arg::Var(VarStr::Avp(spec)) | Arg::Avp(spec) => match msg.avps.lookup(spec)? {
-                AvpValue::Str(s) => Some(s),
-                AvpValue::Int(n) => Some(msg.store((n as u32).to_string().as_bytes())),
-            },
-            Arg::Var(VarStr::Select(v) | VarStr::Xl(v)) => v.eval(msg),
+            Arg::Var(value) => value.eval(msg),
+            Arg::Avp(spec) => avp_text(spec, msg),
             Arg::Route(name) => Some(name.as_bytes()),
             Arg::Regex(_) | Arg::Subst(_) | Arg::Custom(_) => None,
         }

@@ -144,6 +144,29 @@ impl<'a> Avps<'a> {
     pub fn push(&mut self, avp: Avp<'a>) {
         self.items.push(avp);
     }
+    /// `$spec = value`: the first of its values, or with `append` a further one. A pattern cannot be
+    /// assigned to and is left alone.
+    pub fn assign(&mut self, spec: &'a AvpSpec, append: bool, value: AvpValue<'a>) {
+        let AvpName::Literal(name) = &spec.name else {
+            return;
+        };
+        let (track, class) = spec.place();
+        if !append {
+            self.remove(spec);
+        }
+        self.push(Avp {
+            track,
+            class,
+            name,
+            value,
+            flags: 0,
+        });
+    }
+    /// Removes all values from where an assignment would put one.
+    pub fn remove(&mut self, spec: &AvpSpec) {
+        let (track, class) = spec.place();
+        self.retain(|avp| !(avp.track == track && avp.class == class && spec.names(avp.name)));
+    }
     /// Keeps those for which `keep` holds.
     pub fn retain(&mut self, keep: impl FnMut(&Avp<'a>) -> bool) {
         let mut keep = keep;
@@ -156,6 +179,13 @@ impl<'a> Avps<'a> {
 }
 
 impl AvpSpec {
+    /// Where an assignment puts a value: the from track and the URI class unless the name says more.
+    pub fn place(&self) -> (AvpTrack, AvpClass) {
+        (
+            self.track.unwrap_or(AvpTrack::From),
+            self.class.unwrap_or(AvpClass::Uri),
+        )
+    }
     /// Whether the name part means `name`.
     pub fn names(&self, name: &[u8]) -> bool {
         match &self.name {

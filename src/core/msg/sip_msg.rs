@@ -2,7 +2,7 @@
 
 use super::{Avps, Branches, Lumps, OnSend, Q_UNSPECIFIED, ReplyLump, RouteKind, SerError};
 use crate::core::net::{ReceiveInfo, SocketInfo};
-use crate::core::sip::{FirstLine, Message, ParseError, Uri};
+use crate::core::sip::{Credentials, FirstLine, Message, ParseError, Uri};
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
@@ -30,6 +30,8 @@ pub struct SipMsg<'a> {
     pub lumps: Lumps<'a>,
     /// Additions to replies made by the server.
     pub reply_lumps: BumpVec<'a, ReplyLump<'a>>,
+    /// The credentials that authentication accepted.
+    pub authorized: Option<Credentials<'a>>,
     /// Attributes.
     pub avps: Avps<'a>,
     /// Message flags 0..=31.
@@ -71,6 +73,7 @@ impl<'a> SipMsg<'a> {
             branches: Branches::new_in(arena),
             lumps: Lumps::new_in(arena),
             reply_lumps: BumpVec::new_in(arena),
+            authorized: None,
             avps: Avps::new_in(arena),
             flags: 0,
             force_rport: false,

@@ -3,7 +3,7 @@
 use super::action::Pattern;
 use super::run::Run;
 use super::{Action, Select, SelectResult};
-use crate::core::msg::{AvpClass, AvpIndex, AvpSpec, AvpTrack, AvpValue, SipMsg};
+use crate::core::msg::{AvpIndex, AvpSpec, AvpValue, SipMsg};
 use crate::core::net::{Proto, check_self};
 use crate::core::sip::{FirstLine, Uri};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -487,12 +487,4 @@ fn test_avp(msg: &SipMsg<'_>, spec: &AvpSpec) -> bool {
         Some(AvpValue::Str(text)) => !text.is_empty(),
         None => false,
     }
-}
-
-/// Where an assignment puts a value: the from track and the URI class unless the name says more.
-pub fn assignment_place(spec: &AvpSpec) -> (AvpTrack, AvpClass) {
-    (
-        spec.track.unwrap_or(AvpTrack::From),
-        spec.class.unwrap_or(AvpClass::Uri),
-    )
 }

@@ -10,6 +10,7 @@ mod run;
 pub mod select;
 mod subst;
 mod uri_edit;
+mod var_str;
 mod xl;
 
 pub use action::{Action, ActionKind, AssignValue, HostTarget, Pattern, ReturnValue, UriOp};
@@ -26,4 +27,5 @@ pub use run::{
 };
 pub use select::{Select, SelectResult};
 pub use subst::Subst;
+pub use var_str::parse_var_str;
 pub use xl::XlFormat;

@@ -5,12 +5,11 @@
 //! Each entry point is a run of its own: a branch_route that drops does not end the main route.
 
 use super::action::{Action, ActionKind, AssignValue, HostTarget, ReturnValue};
-use super::expr::assignment_place;
 use super::{SelectResult, program, uri_edit};
 use crate::core::forward::{self, Target};
 use crate::core::module::{Args, registry};
 use crate::core::msg::{
-    Avp, AvpClass, AvpIndex, AvpName, AvpSpec, AvpValue, Branch, Q_UNSPECIFIED, RouteKind,
+    AvpClass, AvpIndex, AvpName, AvpSpec, AvpValue, Branch, Q_UNSPECIFIED, RouteKind,
     SerError, SipMsg,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -178,10 +177,7 @@ impl Run {
             AssignValue::Action(action) => AvpValue::Int(self.do_action(action, msg)),
             AssignValue::Expr(expr) => AvpValue::Int(expr.eval(msg, self).max(0)),
         };
-        if !append {
-            delete(msg, target);
-        }
-        push(msg, target, result);
+        msg.avps.assign(target, append, result);
         1
     }
 }
@@ -195,33 +191,13 @@ impl ReturnValue {
     }
 }
 
-fn delete(msg: &mut SipMsg<'_>, target: &AvpSpec) {
-    let (track, class) = assignment_place(target);
-    msg.avps
-        .retain(|avp| !(avp.track == track && avp.class == class && target.names(avp.name)));
-}
-
-fn push<'a>(msg: &mut SipMsg<'a>, target: &'static AvpSpec, value: AvpValue<'a>) {
-    let AvpName::Literal(name) = &target.name else {
-        return;
-    };
-    let (track, class) = assignment_place(target);
-    msg.avps.push(Avp {
-        track,
-        class,
-        name,
-        value,
-        flags: 0,
-    });
-}
-
 fn copy_all(msg: &mut SipMsg<'_>, target: &'static AvpSpec, append: bool, source: &AvpSpec) -> i32 {
     let values = msg.avps.all(source, msg.arena);
     if !append {
-        delete(msg, target);
+        msg.avps.remove(target);
     }
     for value in values {
-        push(msg, target, value);
+        msg.avps.assign(target, true, value);
     }
     1
 }

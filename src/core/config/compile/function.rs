@@ -5,7 +5,7 @@ use super::super::ast::{ArgValue, Call, Spanned};
 use super::Compiler;
 use crate::core::module::registry::{self, CommandLookup};
 use crate::core::module::{Arg, ArgType, Regex, VarStr};
-use crate::core::script::{ActionKind, Select, Subst, XlFormat, parse_avp_spec};
+use crate::core::script::{ActionKind, Subst, XlFormat, parse_avp_spec, parse_var_str};
 
 /// Functions of older generations that nobody needs any more.
 pub(super) const RETIRED: [(&str, &str); 1] = [(
@@ -94,6 +94,11 @@ enum Wrong {
     Other(String),
 }
 
+fn var_str(text: &[u8]) -> Result<VarStr, Wrong> {
+    let is_select = text.first() == Some(&b'@');
+    parse_var_str(text).map_err(if is_select { Wrong::Select } else { Wrong::Other })
+}
+
 impl From<String> for Wrong {
     fn from(why: String) -> Self {
         Wrong::Other(why)
@@ -130,11 +135,11 @@ fn lower_text(text: Vec<u8>, kind: ArgType) -> Result<Arg, Wrong> {
     Ok(match kind {
         ArgType::Int => Arg::Int(digits(&text)?),
         ArgType::VarInt => match text.first() {
-            Some(b'$' | b'@') => Arg::Var(var_str(text)?),
+            Some(b'$' | b'@') => Arg::Var(var_str(&text)?),
             _ => Arg::Int(digits(&text)?),
         },
         ArgType::Str => Arg::Str(text.into()),
-        ArgType::VarStr => Arg::Var(var_str(text)?),
+        ArgType::VarStr => Arg::Var(var_str(&text)?),
         ArgType::Regex => {
             Arg::Regex(Regex::new(&text).map_err(|why| format!("bad regular expression: {why}"))?)
         }
@@ -149,17 +154,6 @@ fn lower_text(text: Vec<u8>, kind: ArgType) -> Result<Arg, Wrong> {
         ArgType::Subst => Arg::Subst(Box::new(Subst::compile(&text)?)),
         ArgType::Route(_) => Arg::Route(String::from_utf8_lossy(&text).into()),
     })
-}
-
-fn var_str(text: Vec<u8>) -> Result<VarStr, Wrong> {
-    match text.split_first() {
-        Some((b'$', name)) => Ok(VarStr::Avp(parse_avp_spec(name)?)),
-        Some((b'@', name)) => {
-            let select = Select::compile(&String::from_utf8_lossy(name)).map_err(Wrong::Select)?;
-            Ok(VarStr::Select(Box::new(select)))
-        }
-        _ => Ok(VarStr::Lit(text.into())),
-    }
 }
 
 fn digits(text: &[u8]) -> Result<i64, String> {
