@@ -47,8 +47,10 @@ fn attributes() -> &'static Attributes {
 /// What `save_noreply` leaves for the script: code, reason, and the Contact line of the reply.
 pub fn set_answer<'a>(msg: &mut SipMsg<'a>, code: u16, reason: &'static str, contact: &'a [u8]) {
     let all = attributes();
-    msg.avps.assign(&all.code, false, AvpValue::Int(code.into()));
-    msg.avps.assign(&all.reason, false, AvpValue::Str(reason.as_bytes()));
+    msg.avps
+        .assign(&all.code, false, AvpValue::Int(code.into()));
+    msg.avps
+        .assign(&all.reason, false, AvpValue::Str(reason.as_bytes()));
     msg.avps.assign(&all.contact, false, AvpValue::Str(contact));
 }
 

@@ -33,9 +33,7 @@ pub fn register() {
 
 fn resolve(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     match parts.get(1).map(|part| part.name.as_str()) {
-        Some(FLAG) if parts.len() == 2 => {
-            Ok(select_fn(|msg| SelectResult::or_null(encode(msg))))
-        }
+        Some(FLAG) if parts.len() == 2 => Ok(select_fn(|msg| SelectResult::or_null(encode(msg)))),
         _ => Err(1),
     }
 }
@@ -63,10 +61,18 @@ fn checksum(records: &[u8]) -> [u8; 2] {
 pub fn encode<'a>(msg: &SipMsg<'a>) -> Option<&'a [u8]> {
     let mut bytes = BumpVec::new_in(msg.arena);
     bytes.extend_from_slice(&[0; 2]);
-    for avp in msg.avps.as_slice().iter().filter(|avp| avp.flags & flag() != 0) {
+    for avp in msg
+        .avps
+        .as_slice()
+        .iter()
+        .filter(|avp| avp.flags & flag() != 0)
+    {
         let before = bytes.len();
         if push_record(&mut bytes, avp).is_none() || encoded_length(bytes.len()) > MAX_COOKIE {
-            log::error!("ERROR: rr: attribute {} does not fit the cookie", String::from_utf8_lossy(avp.name));
+            log::error!(
+                "ERROR: rr: attribute {} does not fit the cookie",
+                String::from_utf8_lossy(avp.name)
+            );
             bytes.truncate(before);
         }
     }
@@ -88,7 +94,11 @@ fn encoded_length(bytes: usize) -> usize {
 
 fn push_record(out: &mut BumpVec<'_, u8>, avp: &Avp<'_>) -> Option<()> {
     let list = list_number(avp.track, avp.class)?;
-    let text = if matches!(avp.value, AvpValue::Str(_)) { VALUE_IS_TEXT } else { 0 };
+    let text = if matches!(avp.value, AvpValue::Str(_)) {
+        VALUE_IS_TEXT
+    } else {
+        0
+    };
     out.push(NAME_IS_TEXT | text | list << 4);
     push_text(out, avp.name)?;
     match avp.value {
@@ -107,7 +117,9 @@ fn push_text(out: &mut BumpVec<'_, u8>, text: &[u8]) -> Option<()> {
 /// Adds the attributes of a cookie in the parameters of our own URI. One that was changed on its way,
 /// or made with another secret, is left alone.
 pub fn take(msg: &mut SipMsg<'_>, params: Params<'_>) {
-    let Some(Some(text)) = params.get(b"avp") else { return };
+    let Some(Some(text)) = params.get(b"avp") else {
+        return;
+    };
     let mut bytes = BumpVec::new_in(msg.arena);
     bytes.resize(text.len(), 0);
     let Ok(length) = STANDARD_NO_PAD.decode_slice(trim_padding(text), &mut bytes) else {
@@ -116,14 +128,20 @@ pub fn take(msg: &mut SipMsg<'_>, params: Params<'_>) {
     };
     bytes.truncate(length);
     let bytes = bytes.into_bump_slice();
-    let Some((sum, records)) = bytes.split_at_checked(2).filter(|(sum, r)| **sum == checksum(r)) else {
+    let Some((sum, records)) = bytes
+        .split_at_checked(2)
+        .filter(|(sum, r)| **sum == checksum(r))
+    else {
         log::error!("ERROR: rr: the checksum of a cookie is wrong");
         return;
     };
     debug_assert_eq!(sum.len(), 2);
     // The other side of the dialog sent this request: what was "from" is now "to".
     let tag = msg.sip.from().ok().and_then(|from| from.tag);
-    let reversed = params.get(b"ftag").flatten().is_some_and(|ftag| Some(ftag) != tag);
+    let reversed = params
+        .get(b"ftag")
+        .flatten()
+        .is_some_and(|ftag| Some(ftag) != tag);
     let mut rest = records;
     while !rest.is_empty() {
         let Some(avp) = take_record(&mut rest, reversed) else {
@@ -158,7 +176,11 @@ fn take_record<'a>(rest: &mut &'a [u8], reversed: bool) -> Option<Avp<'a>> {
     };
     Some(Avp {
         track: if to { AvpTrack::To } else { AvpTrack::From },
-        class: if list < 2 { AvpClass::Uri } else { AvpClass::User },
+        class: if list < 2 {
+            AvpClass::Uri
+        } else {
+            AvpClass::User
+        },
         name,
         value,
         flags: flag(),
@@ -182,7 +204,13 @@ mod tests {
     use ser::core::msg::Bump;
 
     fn avp(track: AvpTrack, value: AvpValue<'static>) -> Avp<'static> {
-        Avp { track, class: AvpClass::User, name: b"uid", value, flags: 0 }
+        Avp {
+            track,
+            class: AvpClass::User,
+            name: b"uid",
+            value,
+            flags: 0,
+        }
     }
 
     #[test]
@@ -193,9 +221,15 @@ mod tests {
         push_record(&mut bytes, &avp(AvpTrack::To, AvpValue::Int(-7))).unwrap();
         let mut rest = &bytes[..];
         let first = take_record(&mut rest, false).unwrap();
-        assert_eq!((first.track, first.value), (AvpTrack::From, AvpValue::Str(b"alice")));
+        assert_eq!(
+            (first.track, first.value),
+            (AvpTrack::From, AvpValue::Str(b"alice"))
+        );
         let second = take_record(&mut rest, true).unwrap();
-        assert_eq!((second.track, second.class, second.value), (AvpTrack::From, AvpClass::User, AvpValue::Int(-7)));
+        assert_eq!(
+            (second.track, second.class, second.value),
+            (AvpTrack::From, AvpClass::User, AvpValue::Int(-7))
+        );
         assert!(rest.is_empty());
     }
 

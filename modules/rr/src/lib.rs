@@ -22,7 +22,13 @@ const fn command(
     params: &'static [ArgType],
     routes: RouteMask,
 ) -> Command {
-    Command { name, func, params, fixup: None, routes }
+    Command {
+        name,
+        func,
+        params,
+        fixup: None,
+        routes,
+    }
 }
 
 ser::module! {

@@ -62,6 +62,8 @@ fn given<T>(
 ) -> Result<Option<T>, String> {
     match param.bytes() {
         b"" => Ok(None),
-        text => compile(text).map(Some).map_err(|why| format!("{name}: {why}")),
+        text => compile(text)
+            .map(Some)
+            .map_err(|why| format!("{name}: {why}")),
     }
 }

@@ -17,7 +17,11 @@ struct Added {
     lumps: Vec<LumpId>,
 }
 
-static ADDED: Mutex<Added> = Mutex::new(Added { msg_id: 0, recorded: false, lumps: Vec::new() });
+static ADDED: Mutex<Added> = Mutex::new(Added {
+    msg_id: 0,
+    recorded: false,
+    lumps: Vec::new(),
+});
 
 /// Runs `work` on the state of this message.
 fn with_added<T>(msg: &SipMsg<'_>, work: impl FnOnce(&mut Added) -> T) -> T {
@@ -49,7 +53,9 @@ fn record(msg: &mut SipMsg<'_>, loose: bool) -> i32 {
 
 /// `data` stands for host and port; no second header, no cookie; may be called again and again.
 pub fn record_route_preset(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let Some(data) = args.str(0, msg) else { return -1 };
+    let Some(data) = args.str(0, msg) else {
+        return -1;
+    };
     insert(msg, Some(data), true).unwrap_or(FAILED)
 }
 
@@ -86,9 +92,23 @@ fn insert<'a>(msg: &mut SipMsg<'a>, preset: Option<&'a [u8]>, loose: bool) -> Op
             let double = ENABLE_DOUBLE_RR.get() != 0;
             let mark = double.then_some(Cond::DiffRealms);
             // The side that the message leaves by stands on top.
-            add(msg, id, Cond::True, &parts, Piece::Subst(Subst::SndAll), mark);
+            add(
+                msg,
+                id,
+                Cond::True,
+                &parts,
+                Piece::Subst(Subst::SndAll),
+                mark,
+            );
             if double {
-                add(msg, id, Cond::DiffRealms, &parts, Piece::Subst(Subst::RcvAll), mark);
+                add(
+                    msg,
+                    id,
+                    Cond::DiffRealms,
+                    &parts,
+                    Piece::Subst(Subst::RcvAll),
+                    mark,
+                );
             }
         }
     }
@@ -105,17 +125,24 @@ fn add<'a>(
     address: Piece<'a>,
     mark: Option<Cond>,
 ) {
-    let head = [Piece::Text(b"Record-Route: <sip:"), Piece::Text(parts.user), address];
+    let head = [
+        Piece::Text(b"Record-Route: <sip:"),
+        Piece::Text(parts.user),
+        address,
+    ];
     msg.lumps.insert_before(id, cond, &head);
     if let Some(mark) = mark {
         msg.lumps.insert_before(id, mark, &[Piece::Text(b";r2=on")]);
     }
-    msg.lumps.insert_before(id, cond, &[Piece::Text(parts.tail)]);
+    msg.lumps
+        .insert_before(id, cond, &[Piece::Text(parts.tail)]);
 }
 
 /// `user@` from `add_username`; nothing where it has no value.
 fn user_part<'a>(msg: &mut SipMsg<'a>) -> &'a [u8] {
-    let Some(source) = &params::compiled().add_username else { return b"" };
+    let Some(source) = &params::compiled().add_username else {
+        return b"";
+    };
     match source.eval(msg) {
         None | Some(b"") => b"",
         Some(user) => {
@@ -140,7 +167,11 @@ fn tail<'a>(msg: &mut SipMsg<'a>, with_cookie: bool, loose: bool) -> Option<&'a 
         out.extend_from_slice(cookie);
     }
     if loose {
-        let lr: &[u8] = if ENABLE_FULL_LR.get() != 0 { b";lr=on" } else { b";lr" };
+        let lr: &[u8] = if ENABLE_FULL_LR.get() != 0 {
+            b";lr=on"
+        } else {
+            b";lr"
+        };
         out.extend_from_slice(lr);
     }
     out.extend_from_slice(b">\r\n");

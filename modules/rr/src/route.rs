@@ -41,7 +41,11 @@ fn follow(msg: &mut SipMsg<'_>) -> Option<i32> {
 
 /// Whether the URI names this server.
 fn is_myself(uri: &Uri<'_>) -> bool {
-    let port = if uri.port_no == 0 { SIP_PORT } else { uri.port_no };
+    let port = if uri.port_no == 0 {
+        SIP_PORT
+    } else {
+        uri.port_no
+    };
     check_self(uri.host, port, Proto::None)
 }
 

@@ -14,14 +14,23 @@ pub fn values<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [NameAddr<'a>]> {
 
 /// Leaves the values of the range and takes the others out.
 pub fn keep(msg: &mut SipMsg<'_>, values: &[NameAddr<'_>], keep: Range<usize>) {
-    let Ok(headers) = msg.sip.headers_of(HdrType::Route) else { return };
+    let Ok(headers) = msg.sip.headers_of(HdrType::Route) else {
+        return;
+    };
     let headers: Vec<Header<'_>> = headers.copied().collect();
     for header in headers {
         let own = |value: &NameAddr<'_>| is_within(header.body, value.raw);
-        let Some(first) = values.iter().position(own) else { continue };
+        let Some(first) = values.iter().position(own) else {
+            continue;
+        };
         let end = first + values[first..].iter().take_while(|v| own(v)).count();
         let (from, to) = (keep.start.clamp(first, end), keep.end.clamp(first, end));
-        shorten(msg, &header, &values[first..end], from.saturating_sub(first)..to.saturating_sub(first));
+        shorten(
+            msg,
+            &header,
+            &values[first..end],
+            from.saturating_sub(first)..to.saturating_sub(first),
+        );
     }
 }
 
@@ -56,7 +65,11 @@ pub fn append(msg: &mut SipMsg<'_>, uri: &[u8]) -> Option<()> {
     msg.sip.parse_all().ok()?;
     let uri = msg.store(uri);
     let id = msg.lumps.anchor(msg.sip.headers_end());
-    let pieces = [Piece::Text(b"Route: <"), Piece::Text(uri), Piece::Text(b">\r\n")];
+    let pieces = [
+        Piece::Text(b"Route: <"),
+        Piece::Text(uri),
+        Piece::Text(b">\r\n"),
+    ];
     msg.lumps.insert_before(id, Cond::True, &pieces);
     Some(())
 }

@@ -5,7 +5,13 @@ use ser::core::msg::{BumpVec, SipMsg};
 use ser::core::sip::{Params, Uri, UriType};
 
 const fn command(name: &'static str, func: CmdFn, params: &'static [ArgType]) -> Command {
-    Command { name, func, params, fixup: None, routes: RouteMask::R }
+    Command {
+        name,
+        func,
+        params,
+        fixup: None,
+        routes: RouteMask::R,
+    }
 }
 
 ser::module! {
@@ -26,19 +32,27 @@ fn truth(value: bool) -> i32 {
 
 /// Whether the user part of the credentials that module auth accepted is the argument, byte for byte.
 fn is_user(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let Some(wanted) = args.str(0, msg) else { return -1 };
+    let Some(wanted) = args.str(0, msg) else {
+        return -1;
+    };
     let name = msg.authorized.and_then(|credentials| credentials.username);
     truth(name.and_then(|name| name.split(|&b| b == b'@').next()) == Some(wanted))
 }
 
 fn has_totag(msg: &mut SipMsg<'_>, _: Args) -> i32 {
-    truth(msg.sip.to().is_ok_and(|to| to.tag.is_some_and(|tag| !tag.is_empty())))
+    truth(
+        msg.sip
+            .to()
+            .is_ok_and(|to| to.tag.is_some_and(|tag| !tag.is_empty())),
+    )
 }
 
 /// With one argument: the Request-URI has that parameter, without a value. With two: with that value.
 /// Names and values are compared byte for byte, the first of that name counts.
 fn uri_param(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let (Some(name), value) = (args.str(0, msg), args.str(1, msg)) else { return -1 };
+    let (Some(name), value) = (args.str(0, msg), args.str(1, msg)) else {
+        return -1;
+    };
     match msg.parsed_uri() {
         Ok(uri) => truth(has_param(uri.params, name, value)),
         Err(_) => -1,
@@ -50,12 +64,17 @@ fn has_param(params: Params<'_>, name: &[u8], value: Option<&[u8]>) -> bool {
     if params.iter().any(|(_, value)| value == Some(b"")) {
         return false;
     }
-    params.iter().find(|(n, _)| *n == name).is_some_and(|(_, found)| found == value)
+    params
+        .iter()
+        .find(|(n, _)| *n == name)
+        .is_some_and(|(_, found)| found == value)
 }
 
 /// Appends `;p` to the parameters of the Request-URI.
 fn add_uri_param(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let Some(param) = args.str(0, msg) else { return -1 };
+    let Some(param) = args.str(0, msg) else {
+        return -1;
+    };
     if param.is_empty() {
         return 1;
     }
@@ -78,11 +97,21 @@ fn add_uri_param(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 /// `tel:X` becomes `sip:X@<host of From>;user=phone`; another URI is left alone.
 fn tel2sip(msg: &mut SipMsg<'_>, _: Args) -> i32 {
     let number = match msg.parsed_uri() {
-        Ok(Uri { kind: UriType::Tel, user_phone: false, text, .. }) => &text[b"tel:".len()..],
+        Ok(Uri {
+            kind: UriType::Tel,
+            user_phone: false,
+            text,
+            ..
+        }) => &text[b"tel:".len()..],
         Ok(_) => return 1,
         Err(_) => return -1,
     };
-    let Some(from) = msg.sip.from().ok().and_then(|from| Uri::parse(from.uri).ok()) else {
+    let Some(from) = msg
+        .sip
+        .from()
+        .ok()
+        .and_then(|from| Uri::parse(from.uri).ok())
+    else {
         return -1;
     };
     let mut out = BumpVec::with_capacity_in(number.len() + from.host.len() + 16, msg.arena);

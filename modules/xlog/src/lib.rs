@@ -33,7 +33,9 @@ ser::module! {
 fn init() -> Result<(), String> {
     match BUF_SIZE.get() {
         1..=0x7fff_ffff => Ok(()),
-        other => Err(format!("buf_size {other}: a positive number of bytes is needed")),
+        other => Err(format!(
+            "buf_size {other}: a positive number of bytes is needed"
+        )),
     }
 }
 
@@ -44,7 +46,9 @@ fn level_fixup(args: &mut [Arg]) -> Result<(), String> {
     };
     let level = level_named(name).ok_or_else(|| {
         let name = String::from_utf8_lossy(name);
-        format!("unknown level \"{name}\": L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO or L_DBG")
+        format!(
+            "unknown level \"{name}\": L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO or L_DBG"
+        )
     })?;
     args[0] = Arg::Int(level.into());
     Ok(())

@@ -27,5 +27,6 @@ pub use run::{
 };
 pub use select::{Select, SelectResult};
 pub use subst::Subst;
+pub use uri_edit::set_user;
 pub use var_str::parse_var_str;
 pub use xl::XlFormat;

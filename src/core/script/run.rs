@@ -9,8 +9,8 @@ use super::{SelectResult, program, uri_edit};
 use crate::core::forward::{self, Target};
 use crate::core::module::{Args, registry};
 use crate::core::msg::{
-    AvpClass, AvpIndex, AvpName, AvpSpec, AvpValue, Branch, Q_UNSPECIFIED, RouteKind,
-    SerError, SipMsg,
+    AvpClass, AvpIndex, AvpName, AvpSpec, AvpValue, Branch, Q_UNSPECIFIED, RouteKind, SerError,
+    SipMsg,
 };
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -57,6 +57,20 @@ pub fn apply(msg: &mut SipMsg<'_>, op: &'static UriOp) -> i32 {
     1
 }
 
+/// Replaces the user part and keeps the password; -1 when the current Request-URI cannot be parsed.
+pub fn set_user<'a>(msg: &mut SipMsg<'a>, user: &'a [u8]) -> i32 {
+    let Ok(uri) = msg.parsed_uri() else { return -1 };
+    let parts = Parts {
+        user,
+        passwd: uri.passwd,
+        host: uri.host,
+        port: uri.port,
+    };
+    let text = compose(msg, &uri, b"", &parts);
+    msg.set_uri(text);
+    1
+}
+
 fn strip<'u>(user: &'u [u8], n: usize, cut: impl Fn(&'u [u8], usize) -> &'u [u8]) -> &'u [u8] {
     if n > user.len() {
         log::warn!(

@@ -96,7 +96,11 @@ enum Wrong {
 
 fn var_str(text: &[u8]) -> Result<VarStr, Wrong> {
     let is_select = text.first() == Some(&b'@');
-    parse_var_str(text).map_err(if is_select { Wrong::Select } else { Wrong::Other })
+    parse_var_str(text).map_err(if is_select {
+        Wrong::Select
+    } else {
+        Wrong::Other
+    })
 }
 
 impl From<String> for Wrong {

@@ -8,6 +8,8 @@ mod header;
 mod sys;
 mod tail;
 
+pub use tail::{name_addr as name_addr_parts, uri as uri_parts};
+
 use crate::core::module::StrValue;
 use crate::core::msg::SipMsg;
 use parking_lot::RwLock;
