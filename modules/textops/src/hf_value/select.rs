@@ -55,7 +55,7 @@ fn indexed(get: Box<SelectFn>, rest: &[Part], style: Style) -> Result<Box<Select
     };
     match (part.name.as_str(), rest.len()) {
         ("uri", _) => uri_parts(uri_of(get), &rest[1..], 3),
-        ("name", 1) => name_addr_parts(get, rest, 2),
+        ("name", 1) => Ok(display_name(get)),
         ("nameaddr", _) => name_addr_parts(get, &rest[1..], 3),
         ("param" | "params" | "p", 2) => Ok(param_of(get, rest[1].dashed(), style)),
         (_, 1) => Ok(param_of(get, part.dashed(), style)),
@@ -67,6 +67,16 @@ fn uri_of(get: Box<SelectFn>) -> Box<SelectFn> {
     select_fn(move |msg| match get(msg) {
         SelectResult::Value(text) => match NameAddr::parse(text) {
             Ok(address) => SelectResult::Value(address.uri),
+            Err(_) => SelectResult::Error,
+        },
+        other => other,
+    })
+}
+
+fn display_name(get: Box<SelectFn>) -> Box<SelectFn> {
+    select_fn(move |msg| match get(msg) {
+        SelectResult::Value(text) => match NameAddr::parse(text) {
+            Ok(address) => SelectResult::Value(param::unquoted(address.display)),
             Err(_) => SelectResult::Error,
         },
         other => other,

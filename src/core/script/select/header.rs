@@ -1,6 +1,6 @@
 //! Selects on single headers: Via, Contact, CSeq, credentials, any header by name.
 
-use super::tail::{name_addr, params, unquoted, uri};
+use super::tail::{name_addr, params, uri};
 use super::{Part, SelectFn, SelectResult, select_fn};
 use crate::core::msg::{BumpVec, SipMsg};
 use crate::core::sip::{Contact, ContactOrder, HdrType, Header, Via};
@@ -226,4 +226,11 @@ pub fn any(header: &Part, parts: &[Part], level: usize) -> Result<Box<SelectFn>,
         Some("uri") => uri(get, &rest[1..], level + 1),
         Some(_) => Err(level),
     }
+}
+
+/// The display name without its quotes.
+fn unquoted(name: &[u8]) -> &[u8] {
+    name.strip_prefix(b"\"")
+        .and_then(|n| n.strip_suffix(b"\""))
+        .unwrap_or(name)
 }

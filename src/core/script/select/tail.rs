@@ -85,9 +85,7 @@ pub fn name_addr(get: Box<SelectFn>, rest: &[Part], level: usize) -> Result<Box<
         return Ok(get);
     };
     match first.name.as_str() {
-        "name" if rest.len() == 1 => Ok(with_addr(get, |addr| {
-            SelectResult::Value(unquoted(addr.display))
-        })),
+        "name" if rest.len() == 1 => Ok(with_addr(get, |addr| SelectResult::Value(addr.display))),
         "uri" => uri(
             with_addr(get, |addr| SelectResult::Value(addr.uri)),
             &rest[1..],
@@ -116,13 +114,6 @@ where
         },
         other => other,
     })
-}
-
-/// The display name without its quotes.
-pub fn unquoted(name: &[u8]) -> &[u8] {
-    name.strip_prefix(b"\"")
-        .and_then(|n| n.strip_suffix(b"\""))
-        .unwrap_or(name)
 }
 
 /// `.P`: one parameter of the list that `get` gives (null when it is not there); nothing: the list.
