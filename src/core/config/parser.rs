@@ -160,7 +160,11 @@ impl Scanner<'_> {
             self.advance(run.len());
             return Some(ParamValue::Ip(ip));
         }
-        let run = run.split('/').next().unwrap_or(run);
+        // A path is one value; behind a number a comment may follow.
+        let run = match kind {
+            ValueType::Any | ValueType::Str => run,
+            ValueType::Int | ValueType::Sockets => run.split('/').next().unwrap_or(run),
+        };
         self.advance(run.len().max(1));
         Some(match parse_number(run) {
             Some(n) => ParamValue::Int(n),

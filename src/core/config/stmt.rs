@@ -110,27 +110,26 @@ impl Scanner<'_> {
         })
     }
 
-    /// The `;` behind a statement; a closing brace may stand for it.
+    /// The `;` behind a statement. Before an `else` older generations did without.
     fn semicolon(&mut self) {
         let end = self.last_end;
-        if self.eat(";") || self.peek() == Some(b'}') && self.is_widened() {
+        if self.eat(";") {
             return;
         }
         let span = Span {
             start: end as u32,
             end: end as u32 + 1,
         };
+        let next = self.peek_word();
+        if next == "else" {
+            self.diagnostics.warning(span, "missing ';' before else");
+            return;
+        }
         self.diagnostics.error(span, "bad command: missing ';'?");
         // What follows on this line belongs to the mistake unless it begins a statement.
-        let next = self.peek_word();
         if next.is_empty() && !matches!(self.peek(), Some(b'}' | b'{' | b'$')) {
             self.skip_statement();
         }
-    }
-
-    /// SER insists on the `;` before a `}`.
-    fn is_widened(&self) -> bool {
-        false
     }
 
     fn if_statement(&mut self, start: usize) -> Option<Stmt> {

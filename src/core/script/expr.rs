@@ -57,6 +57,9 @@ pub enum IpRight {
     Name(Box<str>),
     Myself,
     Pattern(Pattern),
+    /// An address or name that only a message has.
+    Avp(AvpSpec),
+    Select(Select),
 }
 
 /// Numbers that are compared.
@@ -354,14 +357,38 @@ fn compare_ip(msg: &mut SipMsg<'_>, ip: IpAddr, negate: bool, right: &'static Ip
     let same = match right {
         IpRight::Net(net, bits) => in_net(ip, *net, *bits),
         IpRight::Myself => check_self(ip.to_string().as_bytes(), 0, Proto::None),
-        IpRight::Name(name) => (&**name, 0)
-            .to_socket_addrs()
-            .is_ok_and(|mut found| found.any(|addr| addr.ip() == ip)),
+        IpRight::Name(name) => has_address(name, ip),
+        IpRight::Avp(spec) => match msg.avps.lookup(spec) {
+            Some(AvpValue::Str(text)) => is_address(text, ip),
+            Some(AvpValue::Int(_)) => return ERROR,
+            None => return 0,
+        },
+        IpRight::Select(select) => match select.get(msg) {
+            SelectResult::Value(text) => is_address(text, ip),
+            SelectResult::Null => return 0,
+            SelectResult::Error => return ERROR,
+        },
         IpRight::Pattern(pattern) => {
             return matches(msg, ip.to_string().as_bytes(), pattern);
         }
     };
     truth(same != negate)
+}
+
+/// Whether `text` is this address or a name that has it.
+fn is_address(text: &[u8], ip: IpAddr) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(other) => other == ip,
+        Err(_) => has_address(&text, ip),
+    }
+}
+
+/// Whether the name resolves to this address.
+fn has_address(name: &str, ip: IpAddr) -> bool {
+    let found = (name, 0).to_socket_addrs();
+    found.is_ok_and(|mut found| found.any(|addr| addr.ip() == ip))
 }
 
 fn in_net(ip: IpAddr, net: IpAddr, bits: u8) -> bool {

@@ -188,6 +188,8 @@ impl Compiler<'_> {
             Operand2::Myself => IpRight::Myself,
             Operand2::Str(text) => named(&String::from_utf8_lossy(text)),
             Operand2::Id(text) | Operand2::Host(text) => named(text),
+            Operand2::Avp(name) => IpRight::Avp(self.avp(name, right.span)?),
+            Operand2::Select(name) => IpRight::Select(self.select(name, right.span)?),
             _ => {
                 return self.error(
                     right.span,
