@@ -1,0 +1,115 @@
+"""The servers that are compared: how each is started on a core, and ended."""
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import procfs
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAMES = ("ser", "kamailio", "floor")
+PATIENCE = 30  # s, for a start or an end
+
+
+def free_ports(number):
+    """UDP ports of 127.0.0.1 that nobody has; all different."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(number)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class Server:
+    """A running server. Use it with `with`: it ends with the block, every process of it."""
+
+    def __init__(self, name, scenario, release, core=None, children=1, fork=True, prefix=()):
+        self.name, self.scenario, self.release = name, scenario, release
+        self.port, self.caller, self.callee = free_ports(3)
+        self.dir = tempfile.TemporaryDirectory(prefix="bench-")
+        self.log = open(os.path.join(self.dir.name, "log"), "w+")
+        pin = ["taskset", "-c", str(core)] if core is not None else []
+        self.command = pin + list(prefix) + self._command(children, fork)
+        self.process = None
+
+    def _command(self, children, fork):
+        if self.name == "floor":
+            relay = self.scenario == "forward"
+            peers = ["--between", address(self.caller), address(self.callee)] if relay else []
+            return [os.path.join(self.release, "loadgen"), "relay" if relay else "echo",
+                    "--listen", address(self.port), *peers]
+        cfg = self._config(children, fork)
+        if self.name == "kamailio":
+            return ["kamailio", "-f", cfg, "-DD" if fork else "-D", "-E", "-m", "512", "-M", "16",
+                    "-x", "fm", "-X", "fm", "-Y", self.dir.name,
+                    "-P", os.path.join(self.dir.name, "pid")]
+        return [os.path.join(self.release, "ser"), "-f", cfg, "-D", *(["-D"] if fork else []), "-E"]
+
+    def _config(self, children, fork):
+        with open(os.path.join(HERE, self.name, self.scenario + ".cfg")) as template:
+            text = template.read()
+        for mark, value in (("@PORT@", self.port), ("@CHILDREN@", children),
+                            ("@FORK@", "yes" if fork else "no"), ("@MODULES@", self.release)):
+            text = text.replace(mark, str(value))
+        path = os.path.join(self.dir.name, "server.cfg")
+        with open(path, "w") as cfg:
+            cfg.write(text)
+        return path
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log,
+                                        stderr=self.log, cwd=self.dir.name)
+        try:
+            self._wait("did not bind its socket", lambda: procfs.is_bound(self.port))
+            time.sleep(0.5)  # children are forked, everything is read in
+            self._wait("has no process", lambda: self.process.poll() is None)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _wait(self, what, done):
+        end = time.monotonic() + PATIENCE
+        while not done():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.log.seek(0)
+                raise SystemExit(f"{self.name} {what} ({self.scenario}):\n{self.log.read()[-3000:]}")
+            time.sleep(0.02)
+
+    def pids(self):
+        """All its processes."""
+        return procfs.family(self.process.pid)
+
+    def __exit__(self, *_):
+        self.stop()
+        self.log.close()
+        self.dir.cleanup()
+
+    def stop(self):
+        """Ends every process of it; its files stay until the block ends."""
+        pids = self.pids() if self.process.poll() is None else []
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            for pid in pids:
+                end(pid)
+            self.process.wait()
+
+
+def end(pid):
+    """Kills a process that did not end when it was asked to."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def address(port):
+    """On loopback."""
+    return f"127.0.0.1:{port}"
