@@ -86,9 +86,9 @@ fn copy<'a>(arena: &'a ser::core::msg::Bump, contact: &ContactInfo<'_>) -> Found
     let uri = if to_uri {
         let mut uri =
             BumpVec::with_capacity_in(contact.uri.len() + contact.received.len() + 12, arena);
-        uri.extend_from_slice(contact.uri);
-        uri.extend_from_slice(b";received=\"");
-        uri.extend_from_slice(contact.received);
+        uri.extend_from_slice_copy(contact.uri);
+        uri.extend_from_slice_copy(b";received=\"");
+        uri.extend_from_slice_copy(contact.received);
         uri.push(b'"');
         uri.into_bump_slice()
     } else {

@@ -18,31 +18,31 @@ pub fn write_contacts(
         let listed =
             contact.is_valid(now) && aor.is_none_or(|a| contact.aor.eq_ignore_ascii_case(a));
         if listed {
-            line.extend_from_slice(if line.is_empty() { b"Contact: " } else { b", " });
+            line.extend_from_slice_copy(if line.is_empty() { b"Contact: " } else { b", " });
             write_contact(line, &contact, now);
         }
         true
     });
     if !line.is_empty() {
-        line.extend_from_slice(b"\r\n");
+        line.extend_from_slice_copy(b"\r\n");
     }
 }
 
 fn write_contact(line: &mut BumpVec<'_, u8>, contact: &ContactInfo<'_>, now: i64) {
     line.push(b'<');
-    line.extend_from_slice(contact.uri);
+    line.extend_from_slice_copy(contact.uri);
     line.push(b'>');
     if contact.q >= 0 {
-        line.extend_from_slice(b";q=");
+        line.extend_from_slice_copy(b";q=");
         write_q(line, contact.q);
     }
-    line.extend_from_slice(b";expires=");
+    line.extend_from_slice_copy(b";expires=");
     write_number(line, (contact.expires - now).max(0).unsigned_abs());
     if !contact.received.is_empty() {
         line.push(b';');
-        line.extend_from_slice(RECEIVED_PARAM.bytes());
-        line.extend_from_slice(b"=\"");
-        line.extend_from_slice(contact.received);
+        line.extend_from_slice_copy(RECEIVED_PARAM.bytes());
+        line.extend_from_slice_copy(b"=\"");
+        line.extend_from_slice_copy(contact.received);
         line.push(b'"');
     }
 }
@@ -58,7 +58,7 @@ fn write_q(line: &mut BumpVec<'_, u8>, q: i32) {
     let used = digits.iter().rposition(|&d| d != b'0').map_or(0, |i| i + 1);
     if used > 0 {
         line.push(b'.');
-        line.extend_from_slice(&digits[..used]);
+        line.extend_from_slice_copy(&digits[..used]);
     }
 }
 
@@ -73,7 +73,7 @@ fn write_number(line: &mut BumpVec<'_, u8>, mut n: u64) {
             break;
         }
     }
-    line.extend_from_slice(&digits[at..]);
+    line.extend_from_slice_copy(&digits[at..]);
 }
 
 /// Sends the answer with module `sl`. 1: stored and told; 0: refused and told (the script ends);
@@ -93,9 +93,9 @@ pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), Reg
         Err(error) => {
             let (code, text) = error.answer();
             let mut line = BumpVec::with_capacity_in(text.len() + 24, msg.arena);
-            line.extend_from_slice(b"P-Registrar-Error: ");
-            line.extend_from_slice(text.as_bytes());
-            line.extend_from_slice(b"\r\n");
+            line.extend_from_slice_copy(b"P-Registrar-Error: ");
+            line.extend_from_slice_copy(text.as_bytes());
+            line.extend_from_slice_copy(b"\r\n");
             msg.reply_lumps.push(ReplyLump {
                 kind: ReplyLumpKind::Header,
                 text: line.into_bump_slice(),

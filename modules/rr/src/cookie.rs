@@ -60,7 +60,7 @@ fn checksum(records: &[u8]) -> [u8; 2] {
 /// The cookie of the attributes that have the flag; `None` when there is none.
 pub fn encode<'a>(msg: &SipMsg<'a>) -> Option<&'a [u8]> {
     let mut bytes = BumpVec::new_in(msg.arena);
-    bytes.extend_from_slice(&[0; 2]);
+    bytes.extend_from_slice_copy(&[0; 2]);
     for avp in msg
         .avps
         .as_slice()
@@ -103,14 +103,14 @@ fn push_record(out: &mut BumpVec<'_, u8>, avp: &Avp<'_>) -> Option<()> {
     push_text(out, avp.name)?;
     match avp.value {
         AvpValue::Str(value) => push_text(out, value)?,
-        AvpValue::Int(n) => out.extend_from_slice(&n.to_le_bytes()),
+        AvpValue::Int(n) => out.extend_from_slice_copy(&n.to_le_bytes()),
     }
     Some(())
 }
 
 fn push_text(out: &mut BumpVec<'_, u8>, text: &[u8]) -> Option<()> {
-    out.extend_from_slice(&u16::try_from(text.len()).ok()?.to_le_bytes());
-    out.extend_from_slice(text);
+    out.extend_from_slice_copy(&u16::try_from(text.len()).ok()?.to_le_bytes());
+    out.extend_from_slice_copy(text);
     Some(())
 }
 

@@ -147,7 +147,7 @@ fn user_part<'a>(msg: &mut SipMsg<'a>) -> &'a [u8] {
         None | Some(b"") => b"",
         Some(user) => {
             let mut out = BumpVec::with_capacity_in(user.len() + 1, msg.arena);
-            out.extend_from_slice(user);
+            out.extend_from_slice_copy(user);
             out.push(b'@');
             out.into_bump_slice()
         }
@@ -159,12 +159,12 @@ fn tail<'a>(msg: &mut SipMsg<'a>, with_cookie: bool, loose: bool) -> Option<&'a 
     if APPEND_FROMTAG.get() != 0
         && let Some(tag) = msg.sip.from().ok()?.tag.filter(|tag| !tag.is_empty())
     {
-        out.extend_from_slice(b";ftag=");
-        out.extend_from_slice(tag);
+        out.extend_from_slice_copy(b";ftag=");
+        out.extend_from_slice_copy(tag);
     }
     if with_cookie && let Some(cookie) = cookie::encode(msg) {
-        out.extend_from_slice(b";avp=");
-        out.extend_from_slice(cookie);
+        out.extend_from_slice_copy(b";avp=");
+        out.extend_from_slice_copy(cookie);
     }
     if loose {
         let lr: &[u8] = if ENABLE_FULL_LR.get() != 0 {
@@ -172,8 +172,8 @@ fn tail<'a>(msg: &mut SipMsg<'a>, with_cookie: bool, loose: bool) -> Option<&'a 
         } else {
             b";lr"
         };
-        out.extend_from_slice(lr);
+        out.extend_from_slice_copy(lr);
     }
-    out.extend_from_slice(b">\r\n");
+    out.extend_from_slice_copy(b">\r\n");
     Some(out.into_bump_slice())
 }

@@ -43,16 +43,16 @@ fn add_contacts(msg: &mut SipMsg<'_>) {
         return;
     }
     let mut line = BumpVec::with_capacity_in(128, msg.arena);
-    line.extend_from_slice(b"Contact: ");
+    line.extend_from_slice_copy(b"Contact: ");
     let first = rewritten.map(|uri| (uri, msg.ruri_q));
     let branches = msg.branches.as_slice().iter().map(|b| (b.uri, b.q));
     for (i, (uri, q)) in first.into_iter().chain(branches).enumerate() {
         if i > 0 {
-            line.extend_from_slice(b", ");
+            line.extend_from_slice_copy(b", ");
         }
         write_contact(&mut line, uri, q);
     }
-    line.extend_from_slice(b"\r\n");
+    line.extend_from_slice_copy(b"\r\n");
     let lump = ReplyLump {
         kind: ReplyLumpKind::Header,
         text: line.into_bump_slice(),
@@ -62,17 +62,17 @@ fn add_contacts(msg: &mut SipMsg<'_>) {
 
 fn write_contact(line: &mut BumpVec<'_, u8>, uri: &[u8], q: i32) {
     if q == Q_UNSPECIFIED {
-        line.extend_from_slice(uri);
+        line.extend_from_slice_copy(uri);
         return;
     }
     line.push(b'<');
-    line.extend_from_slice(uri);
-    line.extend_from_slice(b">;q=");
+    line.extend_from_slice_copy(uri);
+    line.extend_from_slice_copy(b">;q=");
     if q >= 1000 {
         line.push(b'1');
         return;
     }
-    line.extend_from_slice(b"0.");
+    line.extend_from_slice_copy(b"0.");
     for digit in [q / 100, q / 10 % 10, q % 10] {
         push_number(line, digit.unsigned_abs().into());
     }

@@ -86,10 +86,10 @@ fn add_uri_param(msg: &mut SipMsg<'_>, args: Args) -> i32 {
         headers => text.len() - headers.len() - 1,
     };
     let mut out = BumpVec::with_capacity_in(text.len() + param.len() + 1, msg.arena);
-    out.extend_from_slice(&text[..end]);
+    out.extend_from_slice_copy(&text[..end]);
     out.push(b';');
-    out.extend_from_slice(param);
-    out.extend_from_slice(&text[end..]);
+    out.extend_from_slice_copy(param);
+    out.extend_from_slice_copy(&text[end..]);
     msg.set_uri(out.into_bump_slice());
     1
 }
@@ -116,7 +116,7 @@ fn tel2sip(msg: &mut SipMsg<'_>, _: Args) -> i32 {
     };
     let mut out = BumpVec::with_capacity_in(number.len() + from.host.len() + 16, msg.arena);
     for part in [b"sip:", number, b"@", from.host, b";user=phone"] {
-        out.extend_from_slice(part);
+        out.extend_from_slice_copy(part);
     }
     msg.set_uri(out.into_bump_slice());
     1

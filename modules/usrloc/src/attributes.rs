@@ -67,8 +67,8 @@ fn serialize(text: &mut BumpVec<'_, u8>, avp: &Avp<'_>) {
         avp.flags
     );
     debug_assert!(written.is_ok(), "a growing buffer takes everything");
-    text.extend_from_slice(avp.name);
-    text.extend_from_slice(value);
+    text.extend_from_slice_copy(avp.name);
+    text.extend_from_slice_copy(value);
 }
 
 /// The next attribute and what follows it; `None` at the end or where the text is damaged.

@@ -49,13 +49,13 @@ pub fn stateless_branch<'a>(msg: &mut SipMsg<'a>) -> Result<&'a [u8], ParseError
     let call_id = msg.sip.call_id()?;
     let (cseq, _) = msg.sip.cseq()?;
     let mut out = BumpVec::with_capacity_in(56, msg.arena);
-    out.extend_from_slice(MAGIC_COOKIE);
+    out.extend_from_slice_copy(MAGIC_COOKIE);
     push_reverse_hex(&mut out, hash_index(call_id, cseq).into());
     out.push(b'.');
     let at = out.len();
-    out.extend_from_slice(&[0; 32]);
+    out.extend_from_slice_copy(&[0; 32]);
     hex(&identity(msg)?, &mut out[at..]);
-    out.extend_from_slice(b".0");
+    out.extend_from_slice_copy(b".0");
     Ok(out.into_bump_slice())
 }
 

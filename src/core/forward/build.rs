@@ -96,7 +96,7 @@ fn weave<'a>(msg: &SipMsg<'a>, sides: &Sides, own: &[Edit<'a>]) -> &'a [u8] {
                 continue;
             }
             copy_up_to(&mut out, buf, &mut at, edit.offset);
-            out.extend_from_slice(edit.insert);
+            out.extend_from_slice_copy(edit.insert);
             at = at.max(edit.offset + edit.delete);
         }
     }
@@ -107,7 +107,7 @@ fn weave<'a>(msg: &SipMsg<'a>, sides: &Sides, own: &[Edit<'a>]) -> &'a [u8] {
 #[inline]
 fn copy_up_to(out: &mut BumpVec<'_, u8>, buf: &[u8], at: &mut usize, to: usize) {
     if let Some(part) = buf.get(*at..to) {
-        out.extend_from_slice(part);
+        out.extend_from_slice_copy(part);
         *at = to;
     }
 }
@@ -134,7 +134,7 @@ fn write_group(out: &mut BumpVec<'_, u8>, group: &Group<'_>, sides: &Sides) {
     }
     for piece in group.pieces {
         match piece {
-            Piece::Text(text) => out.extend_from_slice(text),
+            Piece::Text(text) => out.extend_from_slice_copy(text),
             Piece::Subst(what) => substitute(out, *what, sides),
         }
     }
@@ -168,18 +168,20 @@ fn substitute(out: &mut BumpVec<'_, u8>, what: Subst, sides: &Sides) {
         sides.snd
     };
     match what {
-        Subst::RcvIp | Subst::SndIp => out.extend_from_slice(socket.addr_str.as_bytes()),
-        Subst::RcvPort | Subst::SndPort => out.extend_from_slice(socket.port_str.as_bytes()),
-        Subst::RcvProto | Subst::SndProto => out.extend_from_slice(socket.proto.name().as_bytes()),
+        Subst::RcvIp | Subst::SndIp => out.extend_from_slice_copy(socket.addr_str.as_bytes()),
+        Subst::RcvPort | Subst::SndPort => out.extend_from_slice_copy(socket.port_str.as_bytes()),
+        Subst::RcvProto | Subst::SndProto => {
+            out.extend_from_slice_copy(socket.proto.name().as_bytes())
+        }
         Subst::RcvAll | Subst::SndAll => {
-            out.extend_from_slice(socket.addr_str.as_bytes());
+            out.extend_from_slice_copy(socket.addr_str.as_bytes());
             if socket.port() != 5060 {
                 out.push(b':');
-                out.extend_from_slice(socket.port_str.as_bytes());
+                out.extend_from_slice_copy(socket.port_str.as_bytes());
             }
             if socket.proto != Proto::Udp {
-                out.extend_from_slice(b";transport=");
-                out.extend_from_slice(socket.proto.name().as_bytes());
+                out.extend_from_slice_copy(b";transport=");
+                out.extend_from_slice_copy(socket.proto.name().as_bytes());
             }
         }
     }
@@ -188,7 +190,7 @@ fn substitute(out: &mut BumpVec<'_, u8>, what: Subst, sides: &Sides) {
 /// `Via: SIP/2.0/UDP host[:port];branch=…[;i=…]` CRLF.
 fn our_via<'a>(msg: &SipMsg<'a>, socket: &SocketInfo, branch: &[u8]) -> &'a [u8] {
     let mut out = BumpVec::with_capacity_in(96, msg.arena);
-    out.extend_from_slice(match socket.proto {
+    out.extend_from_slice_copy(match socket.proto {
         Proto::Tcp => &b"Via: SIP/2.0/TCP "[..],
         Proto::Tls => b"Via: SIP/2.0/TLS ",
         Proto::Sctp => b"Via: SIP/2.0/SCTP ",
@@ -196,21 +198,21 @@ fn our_via<'a>(msg: &SipMsg<'a>, socket: &SocketInfo, branch: &[u8]) -> &'a [u8]
         Proto::Wss => b"Via: SIP/2.0/WSS ",
         Proto::Udp | Proto::None => b"Via: SIP/2.0/UDP ",
     });
-    out.extend_from_slice(msg.advertised_address.unwrap_or(socket.addr_str.as_bytes()));
+    out.extend_from_slice_copy(msg.advertised_address.unwrap_or(socket.addr_str.as_bytes()));
     if msg.advertised_port != 0 {
         out.push(b':');
         push_number(&mut out, msg.advertised_port.into());
     } else if socket.port() != 5060 {
         out.push(b':');
-        out.extend_from_slice(socket.port_str.as_bytes());
+        out.extend_from_slice_copy(socket.port_str.as_bytes());
     }
-    out.extend_from_slice(b";branch=");
-    out.extend_from_slice(branch);
+    out.extend_from_slice_copy(b";branch=");
+    out.extend_from_slice_copy(branch);
     if msg.rcv.conn_id != 0 {
-        out.extend_from_slice(b";i=");
+        out.extend_from_slice_copy(b";i=");
         push_reverse_hex(&mut out, msg.rcv.conn_id as u32);
     }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice_copy(b"\r\n");
     out.into_bump_slice()
 }
 
@@ -232,7 +234,7 @@ fn sender_params<'a>(msg: &SipMsg<'a>, edits: &mut BumpVec<'_, Edit<'a>>) {
     let first = edits.len();
     if msg.force_rport || via.rport.is_some() {
         let mut text = BumpVec::with_capacity_in(12, msg.arena);
-        text.extend_from_slice(b";rport=");
+        text.extend_from_slice_copy(b";rport=");
         push_number(&mut text, msg.rcv.src.port().into());
         let (offset, delete) = place(via.rport_raw);
         edits.push(Edit {
@@ -257,7 +259,7 @@ fn sender_params<'a>(msg: &SipMsg<'a>, edits: &mut BumpVec<'_, Edit<'a>>) {
 /// `;received=IP` of the message's source.
 pub(super) fn received_param<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
     let mut text = BumpVec::with_capacity_in(56, msg.arena);
-    text.extend_from_slice(b";received=");
+    text.extend_from_slice_copy(b";received=");
     push_ip(&mut text, msg.rcv.src.ip());
     text.into_bump_slice()
 }

@@ -86,19 +86,19 @@ pub fn build_reply<'a>(
         return Err(SerError::BUG);
     };
     let mut out = BumpVec::with_capacity_in(msg.sip.headers_end() + 512, msg.arena);
-    out.extend_from_slice(version);
+    out.extend_from_slice_copy(version);
     out.push(b' ');
     push_number(&mut out, code.into());
     out.push(b' ');
     push_one_line(&mut out, reason);
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice_copy(b"\r\n");
     copy_headers(msg, &mut out, code, to_tag);
     for lump in msg
         .reply_lumps
         .iter()
         .filter(|l| l.kind == ReplyLumpKind::Header)
     {
-        out.extend_from_slice(lump.text);
+        out.extend_from_slice_copy(lump.text);
     }
     write_tail(msg, &mut out);
     Ok(out.into_bump_slice())
@@ -110,7 +110,7 @@ fn push_one_line(out: &mut BumpVec<'_, u8>, reason: &[u8]) {
         .iter()
         .position(|b| matches!(b, b'\r' | b'\n'))
         .unwrap_or(reason.len());
-    out.extend_from_slice(&reason[..end]);
+    out.extend_from_slice_copy(&reason[..end]);
 }
 
 fn copy_headers(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, code: u16, to_tag: Option<&[u8]>) {
@@ -122,9 +122,11 @@ fn copy_headers(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, code: u16, to_tag: 
                 first_via = false;
             }
             HdrType::To => copy_to(out, header, to_tag),
-            HdrType::From | HdrType::CallId | HdrType::CSeq => out.extend_from_slice(header.raw),
+            HdrType::From | HdrType::CallId | HdrType::CSeq => {
+                out.extend_from_slice_copy(header.raw)
+            }
             HdrType::RecordRoute if (180..300).contains(&code) => {
-                out.extend_from_slice(header.raw);
+                out.extend_from_slice_copy(header.raw);
             }
             _ => {}
         }
@@ -137,7 +139,7 @@ fn copy_via(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, header: &Header<'_>, fi
     let end = msg.sip.offset_of(header.body) + header.body.len();
     let buf = msg.buf();
     match msg.sip.via1().filter(|_| first) {
-        None => out.extend_from_slice(&buf[start..end]),
+        None => out.extend_from_slice_copy(&buf[start..end]),
         Some(via) => {
             let value_end = msg.sip.offset_of(via.raw) + via.raw.len();
             let mut at = start;
@@ -152,88 +154,88 @@ fn copy_via(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, header: &Header<'_>, fi
             for (raw, is_rport) in old {
                 let Some(raw) = raw else { continue };
                 let offset = msg.sip.offset_of(raw);
-                out.extend_from_slice(&buf[at..offset]);
+                out.extend_from_slice_copy(&buf[at..offset]);
                 at = offset + raw.len();
                 if is_rport {
                     push_rport(msg, out)
                 } else {
-                    out.extend_from_slice(received_param(msg))
+                    out.extend_from_slice_copy(received_param(msg))
                 }
             }
-            out.extend_from_slice(&buf[at..value_end]);
+            out.extend_from_slice_copy(&buf[at..value_end]);
             if wants_rport && via.rport_raw.is_none() {
                 push_rport(msg, out);
             }
             if received && via.received_raw.is_none() {
-                out.extend_from_slice(received_param(msg));
+                out.extend_from_slice_copy(received_param(msg));
             }
-            out.extend_from_slice(&buf[value_end..end]);
+            out.extend_from_slice_copy(&buf[value_end..end]);
         }
     }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice_copy(b"\r\n");
 }
 
 fn push_rport(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
-    out.extend_from_slice(b";rport=");
+    out.extend_from_slice_copy(b";rport=");
     push_number(out, msg.rcv.src.port().into());
 }
 
 /// To with the tag appended behind its body, the line end kept.
 fn copy_to(out: &mut BumpVec<'_, u8>, header: &Header<'_>, to_tag: Option<&[u8]>) {
     let Some(tag) = to_tag else {
-        out.extend_from_slice(header.raw);
+        out.extend_from_slice_copy(header.raw);
         return;
     };
     let body_end = header.body.as_ptr() as usize + header.body.len() - header.raw.as_ptr() as usize;
     let (before, line_end) = header.raw.split_at(body_end);
-    out.extend_from_slice(before);
-    out.extend_from_slice(b";tag=");
-    out.extend_from_slice(tag);
-    out.extend_from_slice(line_end);
+    out.extend_from_slice_copy(before);
+    out.extend_from_slice_copy(b";tag=");
+    out.extend_from_slice_copy(tag);
+    out.extend_from_slice_copy(line_end);
 }
 
 /// Server, Content-Length, Warning, empty line, body.
 fn write_tail(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
     let settings = settings::get();
     if settings.server_signature {
-        out.extend_from_slice(server_header().as_bytes());
-        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice_copy(server_header().as_bytes());
+        out.extend_from_slice_copy(b"\r\n");
     }
     let body = msg
         .reply_lumps
         .iter()
         .find(|l| l.kind == ReplyLumpKind::Body)
         .map_or(&b""[..], |l| l.text);
-    out.extend_from_slice(b"Content-Length: ");
+    out.extend_from_slice_copy(b"Content-Length: ");
     push_number(out, body.len() as u64);
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice_copy(b"\r\n");
     if settings.sip_warning {
         write_warning(msg, out);
     }
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(body);
+    out.extend_from_slice_copy(b"\r\n");
+    out.extend_from_slice_copy(body);
 }
 
 /// `Warning: 392 HOST:PORT "Noisy feedback tells:  pid=… …"`; left out when it gets too long.
 fn write_warning(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
     let start = out.len();
-    out.extend_from_slice(b"Warning: 392 ");
+    out.extend_from_slice_copy(b"Warning: 392 ");
     if let Some(socket) = msg.rcv.socket {
-        out.extend_from_slice(socket.name.as_bytes());
+        out.extend_from_slice_copy(socket.name.as_bytes());
         out.push(b':');
-        out.extend_from_slice(socket.port_str.as_bytes());
+        out.extend_from_slice_copy(socket.port_str.as_bytes());
     }
-    out.extend_from_slice(b" \"Noisy feedback tells:  pid=");
+    out.extend_from_slice_copy(b" \"Noisy feedback tells:  pid=");
     push_number(out, std::process::id().into());
-    out.extend_from_slice(b" req_src_ip=");
+    out.extend_from_slice_copy(b" req_src_ip=");
     push_ip(out, msg.rcv.src.ip());
-    out.extend_from_slice(b" req_src_port=");
+    out.extend_from_slice_copy(b" req_src_port=");
     push_number(out, msg.rcv.src.port().into());
-    out.extend_from_slice(b" in_uri=");
-    out.extend_from_slice(msg.original_uri());
-    out.extend_from_slice(b" out_uri=");
-    out.extend_from_slice(msg.request_uri());
-    out.extend_from_slice(b" via_cnt==");
+    out.extend_from_slice_copy(b" in_uri=");
+    out.extend_from_slice_copy(msg.original_uri());
+    out.extend_from_slice_copy(b" out_uri=");
+    out.extend_from_slice_copy(msg.request_uri());
+    out.extend_from_slice_copy(b" via_cnt==");
     let vias = msg.sip.parsed_vias().count();
     push_number(out, vias as u64);
     out.push(b'"');
@@ -242,5 +244,5 @@ fn write_warning(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
         out.truncate(start);
         return;
     }
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice_copy(b"\r\n");
 }

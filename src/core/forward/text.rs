@@ -17,7 +17,7 @@ pub fn push_number(out: &mut BumpVec<'_, u8>, mut n: u64) {
             break;
         }
     }
-    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice_copy(&digits[at..]);
 }
 
 /// Lower-case hexadecimal digits, least significant first, no padding; 0 is `0` (SER's int2reverse_hex).

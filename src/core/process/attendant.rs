@@ -227,13 +227,19 @@ impl Attendant {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => log::error!("poll: {e}"),
         }
-        let has_message = fds.get(2).is_some_and(|fd| fd.any() == Some(true));
-        // Reports first: the reason of a failed start comes before the death of its process.
-        for line in self.reports.read() {
-            self.take_report(&line);
+        let [has_signal, has_report, has_message] =
+            [0, 1, 2].map(|i| fds.get(i).is_some_and(|fd| fd.any() == Some(true)));
+        // Reports first: the reason of a failed start comes before the death of its process. The child
+        // may have written it behind the poll.
+        if has_report || has_signal {
+            for line in self.reports.read() {
+                self.take_report(&line);
+            }
         }
-        while let Some(signal) = self.signals.next() {
-            self.take_signal(signal.ssi_signo as i32, signal.ssi_pid as i32);
+        if has_signal {
+            while let Some(signal) = self.signals.next() {
+                self.take_signal(signal.ssi_signo as i32, signal.ssi_pid as i32);
+            }
         }
         if has_message && let Some(receiver) = &mut self.own_receiver {
             receiver.serve();

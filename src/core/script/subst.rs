@@ -97,8 +97,8 @@ impl Subst {
         let mut out = BumpVec::new_in(msg.arena);
         for piece in &self.replacement {
             match piece {
-                Piece::Text(text) => out.extend_from_slice(text),
-                Piece::Group(n) => out.extend_from_slice(group(*n)),
+                Piece::Text(text) => out.extend_from_slice_copy(text),
+                Piece::Group(n) => out.extend_from_slice_copy(group(*n)),
                 Piece::Format(format) => {
                     format.write(msg, &mut out);
                 }
@@ -116,11 +116,11 @@ impl Subst {
         let mut out = BumpVec::with_capacity_in(text.len() + 64, msg.arena);
         let mut at = 0;
         for one in found {
-            out.extend_from_slice(&text[at..one.start]);
-            out.extend_from_slice(one.text);
+            out.extend_from_slice_copy(&text[at..one.start]);
+            out.extend_from_slice_copy(one.text);
             at = one.end;
         }
-        out.extend_from_slice(&text[at..]);
+        out.extend_from_slice_copy(&text[at..]);
         Some(out.into_bump_slice())
     }
 }

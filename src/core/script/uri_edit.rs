@@ -84,28 +84,28 @@ fn strip<'u>(user: &'u [u8], n: usize, cut: impl Fn(&'u [u8], usize) -> &'u [u8]
 
 fn compose<'a>(msg: &SipMsg<'a>, uri: &Uri<'a>, prefix: &[u8], parts: &Parts<'_>) -> &'a [u8] {
     let mut out = BumpVec::with_capacity_in(uri.text.len() + prefix.len() + 32, msg.arena);
-    out.extend_from_slice(b"sip:");
+    out.extend_from_slice_copy(b"sip:");
     if !prefix.is_empty() || !parts.user.is_empty() {
-        out.extend_from_slice(prefix);
-        out.extend_from_slice(parts.user);
+        out.extend_from_slice_copy(prefix);
+        out.extend_from_slice_copy(parts.user);
         if !parts.passwd.is_empty() {
             out.push(b':');
-            out.extend_from_slice(parts.passwd);
+            out.extend_from_slice_copy(parts.passwd);
         }
         out.push(b'@');
     }
-    out.extend_from_slice(parts.host);
+    out.extend_from_slice_copy(parts.host);
     if !parts.port.is_empty() {
         out.push(b':');
-        out.extend_from_slice(parts.port);
+        out.extend_from_slice_copy(parts.port);
     }
     if !uri.params.0.is_empty() {
         out.push(b';');
-        out.extend_from_slice(uri.params.0);
+        out.extend_from_slice_copy(uri.params.0);
     }
     if !uri.headers.is_empty() {
         out.push(b'?');
-        out.extend_from_slice(uri.headers);
+        out.extend_from_slice_copy(uri.headers);
     }
     out.into_bump_slice()
 }

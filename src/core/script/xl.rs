@@ -162,33 +162,33 @@ impl XlFormat {
     pub fn write<'a>(&self, msg: &mut SipMsg<'a>, out: &mut BumpVec<'a, u8>) {
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => out.extend_from_slice(text),
-                Piece::Null => out.extend_from_slice(NULL),
+                Piece::Text(text) => out.extend_from_slice_copy(text),
+                Piece::Null => out.extend_from_slice_copy(NULL),
                 Piece::Spec(spec) => {
                     let start = out.len();
                     if write_spec(*spec, msg, out).is_none() {
                         out.truncate(start);
-                        out.extend_from_slice(NULL);
+                        out.extend_from_slice_copy(NULL);
                     }
                 }
                 Piece::Header { name, index } => match header(msg, name, *index) {
-                    Some(text) => out.extend_from_slice(text),
-                    None => out.extend_from_slice(NULL),
+                    Some(text) => out.extend_from_slice_copy(text),
+                    None => out.extend_from_slice_copy(NULL),
                 },
                 Piece::Avp(spec) => match msg.avps.lookup(spec) {
-                    Some(AvpValue::Str(text)) => out.extend_from_slice(text),
+                    Some(AvpValue::Str(text)) => out.extend_from_slice_copy(text),
                     Some(AvpValue::Int(n)) => push_number(out, (n as u32).into()),
-                    None => out.extend_from_slice(NULL),
+                    None => out.extend_from_slice_copy(NULL),
                 },
                 Piece::Select(select) => match select.get(msg) {
-                    SelectResult::Value(text) => out.extend_from_slice(text),
-                    SelectResult::Null => out.extend_from_slice(NULL),
+                    SelectResult::Value(text) => out.extend_from_slice_copy(text),
+                    SelectResult::Null => out.extend_from_slice_copy(NULL),
                     SelectResult::Error => {}
                 },
             }
         }
         if self.colored {
-            out.extend_from_slice(b"\x1b[0m");
+            out.extend_from_slice_copy(b"\x1b[0m");
         }
     }
 }
@@ -409,7 +409,7 @@ fn write_spec<'a>(spec: Spec, msg: &mut SipMsg<'a>, out: &mut BumpVec<'a, u8>) -
         Spec::UserAgent => body(msg, HdrType::UserAgent)?,
         other => return write_number(other, msg, out),
     };
-    out.extend_from_slice(text);
+    out.extend_from_slice_copy(text);
     Some(())
 }
 
@@ -430,7 +430,7 @@ fn write_number<'a>(spec: Spec, msg: &mut SipMsg<'a>, out: &mut BumpVec<'a, u8>)
         Spec::TimeHex => hex(out, msg.now().unsigned_abs())?,
         Spec::TimeText => {
             let now = msg.now();
-            out.extend_from_slice(&crate::core::time::format_time(now, true, None));
+            out.extend_from_slice_copy(&crate::core::time::format_time(now, true, None));
         }
         Spec::Unique => {
             write!(out, "{:016x}", next_unique()).ok()?;
@@ -472,7 +472,7 @@ fn write_branches<'a>(msg: &SipMsg<'a>, out: &mut BumpVec<'a, u8>) -> Option<()>
     let start = out.len();
     for (i, branch) in msg.branches.as_slice().iter().enumerate() {
         if i > 0 {
-            out.extend_from_slice(b", ");
+            out.extend_from_slice_copy(b", ");
         }
         write_branch(out, branch);
     }
@@ -481,12 +481,12 @@ fn write_branches<'a>(msg: &SipMsg<'a>, out: &mut BumpVec<'a, u8>) -> Option<()>
 
 fn write_branch(out: &mut BumpVec<'_, u8>, branch: &Branch<'_>) {
     if branch.q == Q_UNSPECIFIED {
-        out.extend_from_slice(branch.uri);
+        out.extend_from_slice_copy(branch.uri);
         return;
     }
     out.push(b'<');
-    out.extend_from_slice(branch.uri);
-    out.extend_from_slice(b">;q=");
+    out.extend_from_slice_copy(branch.uri);
+    out.extend_from_slice_copy(b">;q=");
     let q = branch.q.clamp(0, 1000);
     let written = write!(out, "{}", f64::from(q) / 1000.0);
     debug_assert!(written.is_ok(), "a growing buffer takes everything");
@@ -502,10 +502,10 @@ fn write_destination_set<'a>(msg: &SipMsg<'a>, out: &mut BumpVec<'a, u8>) -> Opt
     if first.is_none() && msg.branches.as_slice().is_empty() {
         return None;
     }
-    out.extend_from_slice(b"Contact: ");
+    out.extend_from_slice_copy(b"Contact: ");
     for (i, branch) in first.iter().chain(msg.branches.as_slice()).enumerate() {
         if i > 0 {
-            out.extend_from_slice(b", ");
+            out.extend_from_slice_copy(b", ");
         }
         write_branch(out, branch);
     }
@@ -527,9 +527,9 @@ fn header<'a>(msg: &mut SipMsg<'a>, name: &[u8], index: HeaderIndex) -> Option<&
             let mut list = BumpVec::new_in(msg.arena);
             for (i, header) in all.enumerate() {
                 if i > 0 {
-                    list.extend_from_slice(b", ");
+                    list.extend_from_slice_copy(b", ");
                 }
-                list.extend_from_slice(header.body);
+                list.extend_from_slice_copy(header.body);
             }
             (!list.is_empty() && list.len() <= MAX_LIST).then(|| list.into_bump_slice())
         }

@@ -122,7 +122,7 @@ fn all(name: HeaderName, rest: &[Part], style: Style) -> Result<Box<SelectFn>, u
                 .ok()
                 .filter(|_| uris)
                 .map(|address| address.uri);
-            joined.extend_from_slice(uri.unwrap_or(value));
+            joined.extend_from_slice_copy(uri.unwrap_or(value));
         }
         SelectResult::Value(joined.into_bump_slice())
     }))

@@ -54,7 +54,7 @@ pub fn received(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     Ok(select_fn(move |msg| {
         text(msg, |out| {
             if proto {
-                out.extend_from_slice(msg.rcv.proto.name().as_bytes());
+                out.extend_from_slice_copy(msg.rcv.proto.name().as_bytes());
             }
             if proto && ip {
                 out.push(b':');
@@ -118,8 +118,8 @@ pub fn branch(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
                 text(msg, |out| push_number(out, count as u64))
             }));
         }
-        "uri" => |out, b| out.extend_from_slice(b.uri),
-        "dst_uri" => |out, b| out.extend_from_slice(b.dst_uri.unwrap_or_default()),
+        "uri" => |out, b| out.extend_from_slice_copy(b.uri),
+        "dst_uri" => |out, b| out.extend_from_slice_copy(b.dst_uri.unwrap_or_default()),
         "q" => |out, b| write_q(out, b.q),
         "uriq" => |out, b| write_uri_q(out, b.uri, b.q),
         _ => return Err(1),
@@ -169,17 +169,17 @@ pub fn write_q(out: &mut BumpVec<'_, u8>, q: i32) {
     let used = digits.iter().rposition(|&d| d != b'0').map_or(0, |i| i + 1);
     if used > 0 {
         out.push(b'.');
-        out.extend_from_slice(&digits[..used]);
+        out.extend_from_slice_copy(&digits[..used]);
     }
 }
 
 /// `<uri>;q=0.5`; the URI alone in brackets when it has no q.
 pub fn write_uri_q(out: &mut BumpVec<'_, u8>, uri: &[u8], q: i32) {
     out.push(b'<');
-    out.extend_from_slice(uri);
+    out.extend_from_slice_copy(uri);
     out.push(b'>');
     if q >= 0 {
-        out.extend_from_slice(b";q=");
+        out.extend_from_slice_copy(b";q=");
         write_q(out, q);
     }
 }

@@ -70,11 +70,11 @@ fn host_port<'a>(msg: &SipMsg<'a>, uri: &Uri<'a>) -> &'a [u8] {
         5060
     };
     let mut out = BumpVec::with_capacity_in(uri.host.len() + 8, msg.arena);
-    out.extend_from_slice(uri.host);
+    out.extend_from_slice_copy(uri.host);
     out.push(b':');
     match uri.port {
         b"" => push_number(&mut out, default),
-        port => out.extend_from_slice(port),
+        port => out.extend_from_slice_copy(port),
     }
     out.into_bump_slice()
 }
