@@ -28,33 +28,32 @@ def free_ports(number):
 class Server:
     """A running server. Use it with `with`: it ends with the block, every process of it."""
 
-    def __init__(self, name, scenario, release, core=None, children=1, fork=True, prefix=()):
+    def __init__(self, name, scenario, release, core=None, children=1, tool=()):
         self.name, self.scenario, self.release = name, scenario, release
         self.port, self.caller, self.callee = free_ports(3)
         self.dir = tempfile.TemporaryDirectory(prefix="bench-")
         self.log = open(os.path.join(self.dir.name, "log"), "w+")
         pin = ["taskset", "-c", str(core)] if core is not None else []
-        self.command = pin + list(prefix) + self._command(children, fork)
+        self.command = pin + list(tool) + self._command(children)
         self.process = None
 
-    def _command(self, children, fork):
+    def _command(self, children):
         if self.name == "floor":
             relay = self.scenario == "forward"
             peers = ["--between", address(self.caller), address(self.callee)] if relay else []
             return [os.path.join(self.release, "loadgen"), "relay" if relay else "echo",
                     "--listen", address(self.port), *peers]
-        cfg = self._config(children, fork)
+        cfg = self._config(children)
         if self.name == "kamailio":
-            return ["kamailio", "-f", cfg, "-DD" if fork else "-D", "-E", "-m", "512", "-M", "16",
+            return ["kamailio", "-f", cfg, "-DD", "-E", "-m", "512", "-M", "16",
                     "-x", "fm", "-X", "fm", "-Y", self.dir.name,
                     "-P", os.path.join(self.dir.name, "pid")]
-        return [os.path.join(self.release, "ser"), "-f", cfg, "-D", *(["-D"] if fork else []), "-E"]
+        return [os.path.join(self.release, "ser"), "-f", cfg, "-D", "-D", "-E"]
 
-    def _config(self, children, fork):
+    def _config(self, children):
         with open(os.path.join(HERE, self.name, self.scenario + ".cfg")) as template:
             text = template.read()
-        for mark, value in (("@PORT@", self.port), ("@CHILDREN@", children),
-                            ("@FORK@", "yes" if fork else "no"), ("@MODULES@", self.release)):
+        for mark, value in (("@PORT@", self.port), ("@CHILDREN@", children), ("@MODULES@", self.release)):
             text = text.replace(mark, str(value))
         path = os.path.join(self.dir.name, "server.cfg")
         with open(path, "w") as cfg:
