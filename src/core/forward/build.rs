@@ -319,6 +319,9 @@ fn body_edited(msg: &mut SipMsg<'_>) -> Result<bool, ParseError> {
     let Some(last) = msg.lumps.anchors().last().map(|a| a.offset) else {
         return Ok(false);
     };
+    if last < msg.sip.headers_end() {
+        return Ok(false);
+    }
     let start = body_start(msg)?;
     Ok(last >= start && start < msg.buf().len())
 }

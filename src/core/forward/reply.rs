@@ -226,7 +226,7 @@ fn write_warning(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
         out.extend_from_slice_copy(socket.port_str.as_bytes());
     }
     out.extend_from_slice_copy(b" \"Noisy feedback tells:  pid=");
-    push_number(out, std::process::id().into());
+    push_number(out, crate::core::log::pid().into());
     out.extend_from_slice_copy(b" req_src_ip=");
     push_ip(out, msg.rcv.src.ip());
     out.extend_from_slice_copy(b" req_src_port=");
@@ -236,7 +236,7 @@ fn write_warning(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
     out.extend_from_slice_copy(b" out_uri=");
     out.extend_from_slice_copy(msg.request_uri());
     out.extend_from_slice_copy(b" via_cnt==");
-    let vias = msg.sip.parsed_vias().count();
+    let vias = msg.sip.parsed_via_count();
     push_number(out, vias as u64);
     out.push(b'"');
     if out.len() - start > MAX_WARNING_LEN {

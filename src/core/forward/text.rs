@@ -2,20 +2,32 @@
 
 use crate::core::msg::BumpVec;
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// `00` to `99`.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
 
 /// Decimal digits.
 #[inline]
 pub fn push_number(out: &mut BumpVec<'_, u8>, mut n: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
-    loop {
+    while n > 9 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(n % 100) as usize]);
+        n /= 100;
+    }
+    if n > 0 || at == digits.len() {
         at -= 1;
-        digits[at] = b'0' + (n % 10) as u8;
-        n /= 10;
-        if n == 0 {
-            break;
-        }
+        digits[at] = b'0' + n as u8;
     }
     out.extend_from_slice_copy(&digits[at..]);
 }
@@ -36,19 +48,33 @@ pub fn push_reverse_hex(out: &mut BumpVec<'_, u8>, mut n: u32) {
 pub fn push_ip(out: &mut BumpVec<'_, u8>, ip: IpAddr) {
     match ip {
         IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            for (i, octet) in [a, b, c, d].into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b'.');
-                }
-                push_number(out, octet.into());
-            }
+            let (text, len) = ipv4_text(ip);
+            out.extend_from_slice_copy(&text[..len]);
         }
         IpAddr::V6(ip) => {
             let written = write!(out, "{ip}");
             debug_assert!(written.is_ok(), "a growing buffer takes everything");
         }
     }
+}
+
+/// The address as text, and its length.
+fn ipv4_text(ip: Ipv4Addr) -> ([u8; 16], usize) {
+    let (mut text, mut len) = ([b'.'; 16], 0);
+    for octet in ip.octets() {
+        let pair = PAIRS[usize::from(octet % 100)];
+        if octet > 99 {
+            text[len] = b'0' + octet / 100;
+            len += 1;
+        }
+        if octet > 9 {
+            text[len] = pair[0];
+            len += 1;
+        }
+        text[len] = pair[1];
+        len += 2;
+    }
+    (text, len - 1)
 }
 
 /// Whether `host`, as written in a Via or URI (IPv6 with or without brackets), is the address `ip`.
@@ -59,6 +85,9 @@ pub fn host_is_ip(host: &[u8], ip: IpAddr) -> bool {
 /// The address that `host` is, if it is a literal; IPv6 with or without brackets.
 #[inline]
 pub fn parse_ip(host: &[u8]) -> Option<IpAddr> {
+    if let Some(ip) = parse_ipv4(host) {
+        return Some(ip.into());
+    }
     let bare = host
         .strip_prefix(b"[")
         .and_then(|h| h.strip_suffix(b"]"))
@@ -70,6 +99,29 @@ pub fn parse_ip(host: &[u8]) -> Option<IpAddr> {
         return None;
     }
     std::str::from_utf8(bare).ok()?.parse().ok()
+}
+
+/// Four numbers up to 255 without leading zeros.
+fn parse_ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let (mut octets, mut part, mut value, mut digits) = ([0; 4], 0, 0u32, 0);
+    for &c in text {
+        match c {
+            b'0'..=b'9' if digits == 0 || value > 0 => {
+                value = value * 10 + u32::from(c - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && part < 3 => {
+                octets[part] = u8::try_from(value).ok()?;
+                (part, value, digits) = (part + 1, 0, 0);
+            }
+            _ => return None,
+        }
+        if value > 255 {
+            return None;
+        }
+    }
+    octets[3] = u8::try_from(value).ok()?;
+    (part == 3 && digits > 0).then(|| octets.into())
 }
 
 #[cfg(test)]
@@ -96,5 +148,72 @@ mod tests {
         assert_eq!(&out[..], b"127.0.0.10::1");
         assert!(host_is_ip(b"[::1]", "::1".parse().unwrap()));
         assert!(!host_is_ip(b"127.0", [127, 0, 0, 1].into()));
+    }
+
+    #[test]
+    fn numbers_are_written_without_leading_zeros() {
+        let arena = Bump::new();
+        let all = [
+            0,
+            7,
+            10,
+            42,
+            99,
+            100,
+            105,
+            999,
+            5060,
+            12_345,
+            1_000_000,
+            u64::MAX,
+        ];
+        for n in all {
+            let mut out = BumpVec::new_in(&arena);
+            push_number(&mut out, n);
+            assert_eq!(&out[..], n.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_octet_is_written_as_it_is_read() {
+        let arena = Bump::new();
+        for n in 0..=255u8 {
+            let ip = Ipv4Addr::new(n, 255 - n, 0, n / 2);
+            let mut out = BumpVec::new_in(&arena);
+            push_ip(&mut out, ip.into());
+            assert_eq!(&out[..], ip.to_string().as_bytes());
+            assert_eq!(parse_ip(&out), Some(ip.into()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_as_the_library_refuses_it() {
+        let all = [
+            "",
+            "1",
+            "1.2.3",
+            "1.2.3.",
+            ".1.2.3",
+            "1..2.3",
+            "1.2.3.4.",
+            "1.2.3.4.5",
+            "1.2.3.256",
+            "01.2.3.4",
+            "1.2.3.00",
+            "0.0.0.0",
+            "1.2.3.4a",
+            "a.b.c.d",
+            "1.2.3.1000",
+            "99999999999999.1.1.1",
+            "::",
+            "2001:db8::1",
+            "::ffff:1.2.3.4",
+            "1234",
+            "beef",
+            "5060.example.org",
+        ];
+        for text in all {
+            assert_eq!(parse_ip(text.as_bytes()), text.parse().ok(), "{text}");
+        }
     }
 }

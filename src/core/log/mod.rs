@@ -77,6 +77,15 @@ pub fn set_process(no: i32) {
     PID.store(std::process::id() as i32, Ordering::Relaxed);
 }
 
+/// The pid of this process, without a system call once [`set_process`] was called.
+#[inline]
+pub fn pid() -> u32 {
+    match PID.load(Ordering::Relaxed) {
+        0 => std::process::id(),
+        pid => pid.unsigned_abs(),
+    }
+}
+
 /// Opens the connection to syslog now, while its path can still be reached (before a chroot).
 pub fn open_syslog() {
     SYSLOG.lock().connect();

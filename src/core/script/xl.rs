@@ -420,8 +420,8 @@ fn write_number<'a>(spec: Spec, msg: &mut SipMsg<'a>, out: &mut BumpVec<'a, u8>)
         Spec::Id => push_number(out, msg.id.into()),
         Spec::IdHex => hex(out, msg.id.into())?,
         Spec::Length => push_number(out, msg.buf().len() as u64),
-        Spec::Pid => push_number(out, std::process::id().into()),
-        Spec::PidHex => hex(out, std::process::id().into())?,
+        Spec::Pid => push_number(out, crate::core::log::pid().into()),
+        Spec::PidHex => hex(out, crate::core::log::pid().into())?,
         Spec::ReceivedIp => push_ip(out, msg.rcv.dst.ip()),
         Spec::ReceivedPort => push_number(out, msg.rcv.dst.port().into()),
         Spec::SourceIp => push_ip(out, msg.rcv.src.ip()),
@@ -447,7 +447,7 @@ fn next_unique() -> u64 {
     let start = START.get_or_init(|| {
         use std::hash::{BuildHasher, Hasher};
         let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
-        hasher.write_u32(std::process::id());
+        hasher.write_u32(crate::core::log::pid());
         hasher.finish()
     });
     start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed))

@@ -241,6 +241,14 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// Number of Via values in the headers parsed so far.
+    pub fn parsed_via_count(&self) -> usize {
+        if self.met & VIA2 == 0 {
+            return usize::from(self.via1.is_some());
+        }
+        self.parsed_vias().count()
+    }
+
     /// CSeq: number as text, method token.
     ///
     /// # Errors

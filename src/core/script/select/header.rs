@@ -26,7 +26,7 @@ pub fn via(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     let index = parts[0].number();
     let value = move |msg: &mut SipMsg<'_>| -> Option<usize> {
         msg.sip.parse_all().ok()?;
-        let count = msg.sip.parsed_vias().count();
+        let count = msg.sip.parsed_via_count();
         position(index?, count)
     };
     let Some(part) = parts.get(1) else {

@@ -69,7 +69,7 @@ pub fn sys(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     let second = parts.get(1).ok_or(1usize)?;
     match (second.name.as_str(), parts.get(2)) {
         ("pid", None) => Ok(select_fn(|msg| {
-            text(msg, |out| push_number(out, std::process::id().into()))
+            text(msg, |out| push_number(out, crate::core::log::pid().into()))
         })),
         ("unique", None) => Ok(select_fn(|msg| text(msg, unique))),
         ("now", None) => Ok(select_fn(|msg| {
@@ -98,7 +98,7 @@ static UNIQUE: AtomicU32 = AtomicU32::new(0);
 /// `pppp-tttttttt-xxxxxxxx`: process, start of the counter, counter.
 fn unique(out: &mut BumpVec<'_, u8>) {
     let n = UNIQUE.fetch_add(1, Ordering::Relaxed);
-    let pid = std::process::id();
+    let pid = crate::core::log::pid();
     let written = write!(
         out,
         "{:04x}-{:08x}-{n:08x}",
