@@ -1,0 +1,105 @@
+//! Comparisons of addresses: with addresses, networks, names, and ourselves.
+
+use super::super::{Select, SelectResult, action::Pattern};
+use super::text::matches;
+use super::{ERROR, truth};
+use crate::core::msg::{AvpSpec, AvpValue, SipMsg};
+use crate::core::net::{Proto, check_self};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+
+/// Addresses that are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum IpOperand {
+    Src,
+    Dst,
+    Snd,
+    To,
+}
+
+/// The other side of an address comparison.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum IpRight {
+    Net(IpAddr, u8),
+    Name(Box<str>),
+    Myself,
+    Pattern(Pattern),
+    /// An address or name that only a message has.
+    Avp(AvpSpec),
+    Select(Select),
+}
+
+pub(super) fn sides(msg: &SipMsg<'_>, operand: IpOperand) -> Option<SocketAddr> {
+    match operand {
+        IpOperand::Src => Some(msg.rcv.src),
+        IpOperand::Dst => Some(msg.rcv.dst),
+        IpOperand::Snd => msg.onsend.map(|o| o.socket.addr),
+        IpOperand::To => msg.onsend.map(|o| o.to),
+    }
+}
+
+pub(super) fn ip_of(msg: &SipMsg<'_>, operand: IpOperand) -> Option<IpAddr> {
+    sides(msg, operand).map(|addr| addr.ip())
+}
+
+pub(super) fn compare_ip(
+    msg: &mut SipMsg<'_>,
+    ip: IpAddr,
+    negate: bool,
+    right: &'static IpRight,
+) -> i32 {
+    let same = match right {
+        IpRight::Net(net, bits) => in_net(ip, *net, *bits),
+        IpRight::Myself => check_self(ip.to_string().as_bytes(), 0, Proto::None),
+        IpRight::Name(name) => has_address(name, ip),
+        IpRight::Avp(spec) => match msg.avps.lookup(spec) {
+            Some(AvpValue::Str(text)) => is_address(text, ip),
+            Some(AvpValue::Int(_)) => return ERROR,
+            None => return 0,
+        },
+        IpRight::Select(select) => match select.get(msg) {
+            SelectResult::Value(text) => is_address(text, ip),
+            SelectResult::Null => return 0,
+            SelectResult::Error => return ERROR,
+        },
+        IpRight::Pattern(pattern) => {
+            return matches(msg, ip.to_string().as_bytes(), pattern);
+        }
+    };
+    truth(same != negate)
+}
+
+/// Whether `text` is this address or a name that has it.
+fn is_address(text: &[u8], ip: IpAddr) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<IpAddr>() {
+        Ok(other) => other == ip,
+        Err(_) => has_address(&text, ip),
+    }
+}
+
+/// Whether the name resolves to this address.
+fn has_address(name: &str, ip: IpAddr) -> bool {
+    let found = (name, 0).to_socket_addrs();
+    found.is_ok_and(|mut found| found.any(|addr| addr.ip() == ip))
+}
+
+fn in_net(ip: IpAddr, net: IpAddr, bits: u8) -> bool {
+    match (ip, net) {
+        (IpAddr::V4(ip), IpAddr::V4(net)) => {
+            let mask = u32::MAX
+                .checked_shl(32 - u32::from(bits.min(32)))
+                .unwrap_or(0);
+            (u32::from(ip) ^ u32::from(net)) & mask == 0
+        }
+        (IpAddr::V6(ip), IpAddr::V6(net)) => {
+            let mask = u128::MAX
+                .checked_shl(128 - u32::from(bits.min(128)))
+                .unwrap_or(0);
+            (u128::from(ip) ^ u128::from(net)) & mask == 0
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
+}
