@@ -3,10 +3,10 @@
 
 pub mod branch;
 mod build;
+mod next_hop;
 mod reply;
 mod reply_forward;
 mod request;
-mod resolve;
 mod socket;
 pub mod tag;
 pub mod text;
@@ -15,5 +15,4 @@ pub use build::{build_request, render};
 pub use reply::{build_reply, send_reply, server_header, user_agent_header};
 pub use reply_forward::forward_reply;
 pub use request::{Target, forward, send, set_onsend_hook};
-pub use resolve::{resolve, resolve_host};
 pub use socket::send_socket;

@@ -1,8 +1,10 @@
 //! Replies that the server itself makes to a request (SER's build_res_buf_from_sip_req; RFC 3261 §8.2.6).
 
 use super::build::{needs_received, received_param};
+use super::next_hop;
 use super::request::transmit;
 use super::text::{push_ip, push_number};
+use crate::core::dns::Query;
 use crate::core::module::version;
 use crate::core::msg::{BumpVec, ReplyLumpKind, SerError, SipMsg};
 use crate::core::net::Proto;
@@ -64,7 +66,8 @@ fn reply_destination(msg: &SipMsg<'_>) -> Result<SocketAddr, SerError> {
         } else {
             via.port_no
         };
-        return super::resolve::resolve(via.host, port, msg.rcv.proto);
+        let query = Query::new(via.host, port, msg.rcv.proto);
+        return Ok(next_hop::first(query)?.addr());
     }
     let port = match (to_source_port || msg.rcv.proto != Proto::Udp, via.port_no) {
         (true, _) => msg.rcv.src.port(),

@@ -1,8 +1,9 @@
 //! Forwarding of replies by their second Via (RFC 3261 §16.7, SER's forward_reply).
 
+use super::next_hop;
 use super::request::transmit;
-use super::resolve::resolve;
 use super::socket::send_socket;
+use crate::core::dns::{Destination, Query};
 use crate::core::module::registry;
 use crate::core::msg::{SerError, SipMsg};
 use crate::core::net::{Proto, check_self};
@@ -39,7 +40,8 @@ fn try_forward(msg: &mut SipMsg<'_>) -> Result<(), SerError> {
         log::info!("forward_reply: no 2nd via found in reply");
         SerError::BAD_VIA
     })?;
-    let (to, proto) = destination(&via2)?;
+    let Destination { ip, port, proto } = destination(&via2)?;
+    let to = SocketAddr::new(ip, port);
     remove_first_via(msg)?;
     let socket = send_socket(Some(msg), &to, proto).ok_or(SerError::NO_SOCKET)?;
     let buf = super::build::render(msg, socket);
@@ -69,14 +71,14 @@ fn proto_of(proto: ViaProto) -> Proto {
 }
 
 /// `received` else host; `rport`, else the Via's port (5060 where `received` stands alone).
-fn destination(via: &Via<'_>) -> Result<(SocketAddr, Proto), SerError> {
+fn destination(via: &Via<'_>) -> Result<Destination, SerError> {
     let proto = proto_of(via.proto);
     let host = via.received.filter(|r| !r.is_empty()).unwrap_or(via.host);
     let rport = via
         .rport
         .and_then(|r| std::str::from_utf8(r).ok()?.parse::<u16>().ok());
     let port = rport.filter(|p| *p != 0).unwrap_or(via.port_no);
-    Ok((resolve(host, port, proto)?, proto))
+    next_hop::first(Query::new(host, port, proto))
 }
 
 /// Queues the removal of the first Via: the header if it has one value, else that value alone.

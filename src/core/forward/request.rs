@@ -2,11 +2,10 @@
 
 use super::branch::stateless_branch;
 use super::build::build_request;
-use super::resolve::resolve;
+use super::next_hop;
 use super::socket::send_socket;
 use crate::core::msg::{OnSend, SerError, SipMsg};
 use crate::core::net::{Proto, SocketInfo, udp};
-use crate::core::sip::{Uri, UriType, ViaProto};
 use crate::core::stats::{Counter, count};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -77,37 +76,10 @@ fn destination(
             Ok((SocketAddr::new(addr.ip(), port), proto))
         }
         Target::NextHop { port } => {
-            let uri = Uri::parse(msg.next_hop()).map_err(|_| SerError::BAD_URI)?;
-            let proto = match proto {
-                Some(proto) => proto,
-                None => uri_proto(&uri)?,
-            };
-            let to = resolve(uri.host, port.unwrap_or(uri.port_no), proto)?;
-            Ok((to, proto))
+            let mut found = next_hop::of_request(msg.next_hop(), *port, proto)?;
+            let to = found.next().ok_or(SerError::BAD_ADDRESS)?;
+            Ok((to.addr(), to.proto))
         }
-    }
-}
-
-/// The protocol that a URI asks for: its transport, TLS for sips, else UDP.
-pub(super) fn uri_proto(uri: &Uri<'_>) -> Result<Proto, SerError> {
-    let asked = match uri.proto() {
-        None => Proto::None,
-        Some(ViaProto::Udp) => Proto::Udp,
-        Some(ViaProto::Tcp) => Proto::Tcp,
-        Some(ViaProto::Tls) => Proto::Tls,
-        Some(ViaProto::Sctp) => Proto::Sctp,
-        Some(ViaProto::Ws) => Proto::Ws,
-        Some(ViaProto::Wss) => Proto::Wss,
-        Some(ViaProto::Other) => return Err(SerError::BAD_PROTO),
-    };
-    match (uri.kind, asked) {
-        (UriType::Sips, Proto::Udp) => {
-            log::error!("ERROR: sips uri with transport udp");
-            Err(SerError::BAD_URI)
-        }
-        (UriType::Sips, _) => Ok(Proto::Tls),
-        (_, Proto::None) => Ok(Proto::Udp),
-        (_, proto) => Ok(proto),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Addresses, listening sockets, and the thin layer of system calls that reads and sends.
 
 mod interfaces;
+mod ip_text;
 mod listeners;
 mod socket;
 pub mod udp;
 
+pub use ip_text::parse_ip;
 pub use listeners::{
     Alias, Listeners, add_alias, all_sockets, build, check_self, find_socket, get as listeners,
     install, listen_block, send_socket_for,

@@ -4,19 +4,21 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::OnceLock;
 
-/// Transport protocol; the discriminants are SER's numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-#[allow(missing_docs)]
-pub enum Proto {
-    /// Not known or any.
-    None = 0,
-    Udp = 1,
-    Tcp = 2,
-    Tls = 3,
-    Sctp = 4,
-    Ws = 5,
-    Wss = 6,
+crate::shm_enum! {
+    /// Transport protocol; the discriminants are SER's numbers.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+    #[repr(u8)]
+    #[allow(missing_docs)]
+    pub enum Proto {
+        /// Not known or any.
+        None = 0,
+        Udp = 1,
+        Tcp = 2,
+        Tls = 3,
+        Sctp = 4,
+        Ws = 5,
+        Wss = 6,
+    }
 }
 
 impl Proto {

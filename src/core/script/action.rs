@@ -1,9 +1,10 @@
 //! What a statement is once it is compiled. Executed by [`super::run`].
 
 use super::{Expr, Select};
+use crate::core::dns;
 use crate::core::module::{Arg, Command, Regex};
 use crate::core::msg::AvpSpec;
-use crate::core::net::{Proto, SocketId, SocketInfo, find_socket};
+use crate::core::net::{Proto, SocketId, SocketInfo, find_socket, parse_ip};
 use std::net::SocketAddr;
 
 /// A statement and the line it stands in.
@@ -193,9 +194,12 @@ impl HostTarget {
         else {
             return Ok(());
         };
-        let found = crate::core::forward::resolve(host.as_bytes(), *port, Proto::Udp)
-            .map_err(|_| format!("could not resolve {host} (-478)"))?;
-        *address = Some(SocketAddr::new(found.ip(), *port));
+        let found = match parse_ip(host.as_bytes()) {
+            Some(ip) => Ok(ip),
+            None => dns::resolve_host(host.as_bytes()),
+        };
+        let ip = found.map_err(|_| format!("could not resolve {host} (-478)"))?;
+        *address = Some(SocketAddr::new(ip, *port));
         Ok(())
     }
 }
@@ -203,8 +207,7 @@ impl HostTarget {
 fn find_listener(id: &SocketId) -> Result<&'static SocketInfo, String> {
     let bare = id.host.trim_start_matches('[').trim_end_matches(']');
     let ip = bare.parse().or_else(|_| {
-        crate::core::forward::resolve_host(id.host.as_bytes())
-            .map_err(|_| format!("could not resolve {}", id.host))
+        dns::resolve_host(id.host.as_bytes()).map_err(|_| format!("could not resolve {}", id.host))
     })?;
     let proto = id.proto.unwrap_or(Proto::None);
     let port = id.port.unwrap_or(0);

@@ -108,7 +108,7 @@ fn host() -> &'static (String, Option<String>) {
             |_| String::from("localhost"),
             |name| name.to_string_lossy().into_owned(),
         );
-        let ip = crate::core::forward::resolve_host(name.as_bytes())
+        let ip = crate::core::dns::resolve_host(name.as_bytes())
             .ok()
             .map(|ip| ip.to_string());
         (name, ip)

@@ -1,0 +1,134 @@
+//! Where a host leads (RFC 3263; SER's resolve.c, dns_cache.c and dst_blacklist.c).
+//!
+//! # Use
+//! ```ignore
+//! let query = Query::of_uri(&uri)?;              // or Query::new(host, port, proto)
+//! match dns::resolve(query) {
+//!     Resolution::Ready(mut to) => { /* to.next() is the first destination, more() says if failover has another */ }
+//!     Resolution::Failed(why) => { /* SerError::from(why) */ }
+//!     Resolution::Pending(ticket) => {
+//!         // Not known yet: suspend, and be called in the resolver process when it is.
+//!         dns::on_ready(ticket, Waiter { handler, data: [index, label, branch, 0] })?;
+//!     }
+//! }
+//! ```
+//! [`resolve`] never waits and never asks anybody: an address is its own answer (nothing is locked
+//! or allocated), a name is looked up in the cache. [`on_ready`] starts the look-up, or joins the one
+//! that runs already. A process that has nothing better to do waits: [`resolve_blocking`].
+//!
+//! A handler is registered by number before the first fork ([`register_handler`], from a module's
+//! `init`) and is called **exactly once** for each waiter that was accepted, in the resolver process,
+//! with the destinations or why there are none; the time that it takes is bounded by the dns_*
+//! parameters. It may be called before [`on_ready`] returns (in no-fork mode in the same process), so
+//! what it needs must be in place before, and no lock may be held that it takes.
+
+mod destination;
+mod failure;
+mod query;
+mod system;
+
+pub use destination::{Destination, Destinations, MAX_DESTINATIONS};
+pub use failure::Failure;
+pub use query::{Query, default_port};
+
+use parking_lot::RwLock;
+use std::net::IpAddr;
+
+/// What became of a name.
+pub type Outcome = Result<Destinations, Failure>;
+
+/// What is called when a name is known, or failed. In the resolver process; keep it short.
+pub type Handler = fn(data: [u64; 4], outcome: &Outcome);
+
+crate::shm_struct! {
+    /// The number of a registered [`Handler`]; good in all processes.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct HandlerId {
+        number: u16,
+    }
+}
+
+crate::shm_struct! {
+    /// Who is to be called.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Waiter {
+        /// What runs.
+        pub handler: HandlerId,
+        /// What it gets.
+        pub data: [u64; 4],
+    }
+}
+
+static HANDLERS: RwLock<Vec<Handler>> = RwLock::new(Vec::new());
+
+/// Registers a handler; before the first fork, from a module's `init`. `None`: there are 65536 already.
+pub fn register_handler(handler: Handler) -> Option<HandlerId> {
+    let mut handlers = HANDLERS.write();
+    let number = u16::try_from(handlers.len()).ok()?;
+    handlers.push(handler);
+    Some(HandlerId { number })
+}
+
+/// What [`resolve`] knows at once.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a box would be an allocation")]
+pub enum Resolution<'q> {
+    /// Where to send to; at least one.
+    Ready(Destinations),
+    /// Nowhere; this was found out lately, or needs no look-up.
+    Failed(Failure),
+    /// It must be looked up: [`on_ready`], [`wait`].
+    Pending(Ticket<'q>),
+}
+
+/// The right to wait for a name. Nothing has been started yet: a ticket that is dropped costs nothing.
+#[derive(Debug)]
+#[must_use = "the name is looked up when the ticket is given to on_ready() or wait()"]
+pub struct Ticket<'q> {
+    query: Query<'q>,
+}
+
+/// What is known of `query` without waiting.
+#[inline]
+pub fn resolve(query: Query<'_>) -> Resolution<'_> {
+    match query.literal_list() {
+        Some(destinations) => Resolution::Ready(destinations),
+        None => Resolution::Pending(Ticket { query }),
+    }
+}
+
+/// Calls `waiter` when the name behind `ticket` is known or has failed: exactly once if the result is
+/// `Ok`, never if it is an error (which says why nobody can wait). Any number of waiters for one name
+/// send one question.
+pub fn on_ready(ticket: Ticket<'_>, waiter: Waiter) -> Result<(), Failure> {
+    let outcome = wait(ticket);
+    let handler = HANDLERS
+        .read()
+        .get(usize::from(waiter.handler.number))
+        .copied();
+    handler.ok_or(Failure::NoMemory)?(waiter.data, &outcome);
+    Ok(())
+}
+
+/// Waits for the name behind `ticket`, no longer than the dns_* parameters allow.
+pub fn wait(ticket: Ticket<'_>) -> Outcome {
+    system::look_up(&ticket.query)
+}
+
+/// The destinations of `query`; waits for them if they are not known.
+#[inline]
+pub fn resolve_blocking(query: Query<'_>) -> Outcome {
+    match resolve(query) {
+        Resolution::Ready(destinations) => Ok(destinations),
+        Resolution::Failed(why) => Err(why),
+        Resolution::Pending(ticket) => wait(ticket),
+    }
+}
+
+/// The first usable address of a name, SRV records left aside; waits for it.
+pub fn resolve_host(host: &[u8]) -> Result<IpAddr, Failure> {
+    // A port keeps SRV out.
+    let query = Query::new(host, 1, crate::core::net::Proto::Udp);
+    let mut found = resolve_blocking(query)?;
+    found.next().map(|to| to.ip).ok_or(Failure::NoAddress)
+}
