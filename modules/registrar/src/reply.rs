@@ -2,6 +2,7 @@
 
 use crate::error::{RegError, reason};
 use crate::params::RECEIVED_PARAM;
+use ser::core::forward::text::{push_number, push_q};
 use ser::core::module::api::usrloc::{ContactInfo, Record};
 use ser::core::msg::BumpVec;
 use ser::core::msg::{ReplyLump, ReplyLumpKind, SipMsg};
@@ -34,10 +35,10 @@ fn write_contact(line: &mut BumpVec<'_, u8>, contact: &ContactInfo<'_>, now: i64
     line.push(b'>');
     if contact.q >= 0 {
         line.extend_from_slice_copy(b";q=");
-        write_q(line, contact.q);
+        push_q(line, contact.q);
     }
     line.extend_from_slice_copy(b";expires=");
-    write_number(line, (contact.expires - now).max(0).unsigned_abs());
+    push_number(line, (contact.expires - now).max(0).unsigned_abs());
     if !contact.received.is_empty() {
         line.push(b';');
         line.extend_from_slice_copy(RECEIVED_PARAM.bytes());
@@ -45,35 +46,6 @@ fn write_contact(line: &mut BumpVec<'_, u8>, contact: &ContactInfo<'_>, now: i64
         line.extend_from_slice_copy(contact.received);
         line.push(b'"');
     }
-}
-
-/// Thousandths in their shortest form: `1`, `0.5`, `0.123`, `0`.
-fn write_q(line: &mut BumpVec<'_, u8>, q: i32) {
-    if q >= 1000 {
-        line.push(b'1');
-        return;
-    }
-    line.push(b'0');
-    let digits = [q / 100, q / 10 % 10, q % 10].map(|d| b'0' + d as u8);
-    let used = digits.iter().rposition(|&d| d != b'0').map_or(0, |i| i + 1);
-    if used > 0 {
-        line.push(b'.');
-        line.extend_from_slice_copy(&digits[..used]);
-    }
-}
-
-fn write_number(line: &mut BumpVec<'_, u8>, mut n: u64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (n % 10) as u8;
-        n /= 10;
-        if n == 0 {
-            break;
-        }
-    }
-    line.extend_from_slice_copy(&digits[at..]);
 }
 
 /// Sends the answer with module `sl`. 1: stored and told; 0: refused and told (the script ends);
@@ -108,23 +80,4 @@ pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), Reg
         return -1;
     }
     i32::from(result.is_ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ser::core::msg::Bump;
-
-    fn q(value: i32) -> String {
-        let arena = Bump::new();
-        let mut line = BumpVec::new_in(&arena);
-        write_q(&mut line, value);
-        String::from_utf8(line.to_vec()).unwrap()
-    }
-
-    #[test]
-    fn q_is_printed_in_its_shortest_form() {
-        let printed: Vec<_> = [1000, 500, 123, 120, 50, 5, 0].into_iter().map(q).collect();
-        assert_eq!(printed, ["1", "0.5", "0.123", "0.12", "0.05", "0.005", "0"]);
-    }
 }

@@ -6,7 +6,7 @@ mod stats;
 
 use ser::core::module::api::{self, SlApi};
 use ser::core::module::{
-    ArgType, Args, CmdFn, Command, IntParam, Param, ParamKind, RouteMask, StrParam,
+    Arg, ArgType, Args, CmdFn, Command, IntParam, Param, ParamKind, RouteMask, StrParam,
 };
 use ser::core::msg::SipMsg;
 
@@ -21,7 +21,7 @@ const fn send_command(name: &'static str) -> Command {
         name,
         func,
         params: &[ArgType::VarInt, ArgType::VarStr],
-        fixup: None,
+        fixup: Some(status_fixup),
         routes: RouteMask::R,
     }
 }
@@ -47,20 +47,37 @@ ser::module! {
     init: Some(init),
 }
 
+/// A status has three digits (RFC 3261 §25.1).
+const STATUS: std::ops::RangeInclusive<i64> = 100..=999;
+
+fn status_fixup(args: &mut [Arg]) -> Result<(), String> {
+    match args.first() {
+        Some(Arg::Int(code)) if !STATUS.contains(code) => {
+            Err(format!("{code} is no status: it has three digits"))
+        }
+        _ => Ok(()),
+    }
+}
+
 static API: SlApi = SlApi { reply: reply::send };
 
 fn init() -> Result<(), String> {
+    if !STATUS.contains(&DEFAULT_CODE.get()) {
+        let code = DEFAULT_CODE.get();
+        return Err(format!("default_code {code}: a status has three digits"));
+    }
     stats::init()?;
     ack_filter::init()?;
     api::provide("sl", &API);
     Ok(())
 }
 
-/// `sl_send_reply(code, reason)`: 1, or -1 for an ACK or when it could not be sent.
+/// `sl_send_reply(code, reason)`: 1, or -1 for an ACK or when it could not be sent. What has no value
+/// for this message, or is no status, is replaced by the defaults.
 fn sl_send_reply(msg: &mut SipMsg<'_>, args: Args) -> i32 {
-    let code = args.int(0, msg).and_then(|code| u16::try_from(code).ok());
+    let code = args.int(0, msg).filter(|code| STATUS.contains(code));
     let reason = args.str(1, msg).unwrap_or_else(|| DEFAULT_REASON.bytes());
-    reply::send(msg, code.unwrap_or(DEFAULT_CODE.get() as u16), reason)
+    reply::send(msg, code.unwrap_or(DEFAULT_CODE.get()) as u16, reason)
 }
 
 /// `sl_reply_error()`: the answer to the last error, `PHRASE (CODE/SL)`.

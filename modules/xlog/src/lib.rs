@@ -18,6 +18,14 @@ ser::module! {
             fixup: Some(level_fixup),
             routes: RouteMask::RFOB,
         },
+        // What later generations write; the level is that of an error there.
+        Command {
+            name: "xlog",
+            func: xerr,
+            params: &[ArgType::Xl],
+            fixup: None,
+            routes: RouteMask::RFOB,
+        },
         Command {
             name: "xdbg",
             func: xdbg,
@@ -70,6 +78,10 @@ fn level_named(name: &[u8]) -> Option<i32> {
 fn xlog(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     let level = args.int(0, msg).and_then(|n| i32::try_from(n).ok());
     write(msg, args, level.unwrap_or(level::ERR), 1)
+}
+
+fn xerr(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    write(msg, args, level::ERR, 0)
 }
 
 fn xdbg(msg: &mut SipMsg<'_>, args: Args) -> i32 {

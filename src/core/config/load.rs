@@ -69,11 +69,29 @@ fn warn_of_no_route(file: &File, compiler: &mut Compiler<'_>) {
     }
 }
 
-fn resolve_flag(name: &[u8]) -> Result<i64, String> {
-    let name = String::from_utf8_lossy(name);
-    script::flag_number(&name)
-        .map(i64::from)
-        .ok_or_else(|| format!("flag not declared: {name}"))
+/// `name` or `name:number` of a message flag; a name that is not known yet is declared (SER's fix_flag).
+fn resolve_flag(text: &[u8]) -> Result<i64, String> {
+    let text = String::from_utf8_lossy(text);
+    let bad = || format!("bad message flag \"{text}\": it is a number, a name, or name:number");
+    let (name, number) = match text.split_once(':') {
+        None => (text.trim(), None),
+        Some((name, number)) => {
+            let number = number.trim().parse::<i64>().map_err(|_| bad())?;
+            (name.trim(), Some(number))
+        }
+    };
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(word) {
+        return Err(bad());
+    }
+    if let Some(known) = script::flag_number(name).map(i64::from) {
+        if number.is_some_and(|n| n != known) {
+            log::warn!("WARNING: fix_flag: flag {name} is {known} already, not as in \"{text}\"");
+        }
+        return Ok(known);
+    }
+    script::declare_flag(name, number)?;
+    script::flag_number(name).map(i64::from).ok_or_else(bad)
 }
 
 fn declare_flags(flags: &[FlagDecl], found: &mut Diagnostics) {
@@ -109,9 +127,9 @@ fn load_one(spec: &Spanned<Vec<u8>>, mpath: &str, found: &mut Diagnostics) -> Op
     let text = String::from_utf8_lossy(&spec.node);
     match load_module(&text, mpath) {
         Ok(_) => None,
-        // As in SER: said, and nothing happens.
+        // It is there: nothing that follows is unknown for this reason.
         Err(why @ LoadError::AlreadyLoaded { .. }) => {
-            found.warning(spec.span, why.to_string());
+            found.error(spec.span, format!("failed to load module: {why}"));
             None
         }
         Err(why) => {

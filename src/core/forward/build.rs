@@ -19,10 +19,25 @@ struct Edit<'a> {
     insert: &'a [u8],
 }
 
-/// Sockets between which a message goes, for `Subst` and `Cond`.
-struct Sides {
+/// Sockets between which a message goes, for `Subst` and `Cond`, and what we call ourselves there.
+struct Sides<'a> {
     rcv: Option<&'static SocketInfo>,
     snd: &'static SocketInfo,
+    /// Instead of the sending socket's address.
+    advertised_address: Option<&'a [u8]>,
+    /// Instead of its port; 0: none.
+    advertised_port: u16,
+}
+
+impl<'a> Sides<'a> {
+    fn of(msg: &SipMsg<'a>, snd: &'static SocketInfo) -> Sides<'a> {
+        Sides {
+            rcv: msg.rcv.socket,
+            snd,
+            advertised_address: msg.advertised_address,
+            advertised_port: msg.advertised_port,
+        }
+    }
 }
 
 /// The request as it is sent from `socket` with `branch` in our Via.
@@ -32,10 +47,7 @@ pub fn build_request<'a>(
     branch: &[u8],
 ) -> Result<&'a [u8], SerError> {
     let bad_via = |_: ParseError| SerError::BAD_VIA;
-    let sides = Sides {
-        rcv: msg.rcv.socket,
-        snd: socket,
-    };
+    let sides = Sides::of(msg, socket);
     let content_length = content_length(msg, &sides).map_err(|_| SerError::BAD_REQ)?;
     let via_start = first_via_offset(msg).map_err(bad_via)?;
     let mut edits: BumpVec<'_, Edit<'a>> = BumpVec::with_capacity_in(6, msg.arena);
@@ -60,14 +72,7 @@ pub fn build_request<'a>(
 
 /// The message with its queued edits and nothing else; for tests and for messages that get no Via.
 pub fn render<'a>(msg: &SipMsg<'a>, socket: &'static SocketInfo) -> &'a [u8] {
-    weave(
-        msg,
-        &Sides {
-            rcv: msg.rcv.socket,
-            snd: socket,
-        },
-        &[],
-    )
+    weave(msg, &Sides::of(msg, socket), &[])
 }
 
 fn first_via_offset(msg: &mut SipMsg<'_>) -> Result<usize, ParseError> {
@@ -77,7 +82,7 @@ fn first_via_offset(msg: &mut SipMsg<'_>) -> Result<usize, ParseError> {
 
 /// Copies the message, carrying out queued edits and `own`, both sorted by offset; at the same place
 /// the queued ones come first.
-fn weave<'a>(msg: &SipMsg<'a>, sides: &Sides, own: &[Edit<'a>]) -> &'a [u8] {
+fn weave<'a>(msg: &SipMsg<'a>, sides: &Sides<'_>, own: &[Edit<'a>]) -> &'a [u8] {
     let buf = msg.buf();
     let mut out = BumpVec::with_capacity_in(buf.len() + EXTRA, msg.arena);
     let mut at = 0;
@@ -117,7 +122,7 @@ fn write_anchor(
     buf: &[u8],
     at: &mut usize,
     anchor: &Anchor<'_>,
-    sides: &Sides,
+    sides: &Sides<'_>,
 ) {
     for group in &anchor.before {
         write_group(out, group, sides);
@@ -128,7 +133,7 @@ fn write_anchor(
     }
 }
 
-fn write_group(out: &mut BumpVec<'_, u8>, group: &Group<'_>, sides: &Sides) {
+fn write_group(out: &mut BumpVec<'_, u8>, group: &Group<'_>, sides: &Sides<'_>) {
     if !holds(group.cond, sides) {
         return;
     }
@@ -140,7 +145,7 @@ fn write_group(out: &mut BumpVec<'_, u8>, group: &Group<'_>, sides: &Sides) {
     }
 }
 
-fn holds(cond: Cond, sides: &Sides) -> bool {
+fn holds(cond: Cond, sides: &Sides<'_>) -> bool {
     let Some(rcv) = sides.rcv else {
         return cond == Cond::True;
     };
@@ -157,33 +162,48 @@ fn holds(cond: Cond, sides: &Sides) -> bool {
     }
 }
 
-fn substitute(out: &mut BumpVec<'_, u8>, what: Subst, sides: &Sides) {
+fn substitute(out: &mut BumpVec<'_, u8>, what: Subst, sides: &Sides<'_>) {
     let receiving = matches!(
         what,
         Subst::RcvIp | Subst::RcvPort | Subst::RcvProto | Subst::RcvAll
     );
-    let socket = if receiving {
-        sides.rcv.unwrap_or(sides.snd)
-    } else {
-        sides.snd
+    let (socket, address, port) = match sides.rcv.filter(|_| receiving) {
+        Some(rcv) => (rcv, None, 0),
+        None => (sides.snd, sides.advertised_address, sides.advertised_port),
     };
     match what {
-        Subst::RcvIp | Subst::SndIp => out.extend_from_slice_copy(socket.addr_str.as_bytes()),
+        Subst::RcvIp | Subst::SndIp => {
+            out.extend_from_slice_copy(address.unwrap_or(socket.addr_str.as_bytes()));
+        }
+        Subst::RcvPort | Subst::SndPort if port != 0 => push_number(out, port.into()),
         Subst::RcvPort | Subst::SndPort => out.extend_from_slice_copy(socket.port_str.as_bytes()),
         Subst::RcvProto | Subst::SndProto => {
             out.extend_from_slice_copy(socket.proto.name().as_bytes())
         }
         Subst::RcvAll | Subst::SndAll => {
-            out.extend_from_slice_copy(socket.addr_str.as_bytes());
-            if socket.port() != 5060 {
-                out.push(b':');
-                out.extend_from_slice_copy(socket.port_str.as_bytes());
-            }
+            push_host_port(out, socket, address, port);
             if socket.proto != Proto::Udp {
                 out.extend_from_slice_copy(b";transport=");
                 out.extend_from_slice_copy(socket.proto.name().as_bytes());
             }
         }
+    }
+}
+
+/// `host[:port]` of ours: what is advertised, else the socket's own, a port of 5060 left out.
+fn push_host_port(
+    out: &mut BumpVec<'_, u8>,
+    socket: &SocketInfo,
+    advertised_address: Option<&[u8]>,
+    advertised_port: u16,
+) {
+    out.extend_from_slice_copy(advertised_address.unwrap_or(socket.addr_str.as_bytes()));
+    if advertised_port != 0 {
+        out.push(b':');
+        push_number(out, advertised_port.into());
+    } else if socket.port() != 5060 {
+        out.push(b':');
+        out.extend_from_slice_copy(socket.port_str.as_bytes());
     }
 }
 
@@ -198,14 +218,12 @@ fn our_via<'a>(msg: &SipMsg<'a>, socket: &SocketInfo, branch: &[u8]) -> &'a [u8]
         Proto::Wss => b"Via: SIP/2.0/WSS ",
         Proto::Udp | Proto::None => b"Via: SIP/2.0/UDP ",
     });
-    out.extend_from_slice_copy(msg.advertised_address.unwrap_or(socket.addr_str.as_bytes()));
-    if msg.advertised_port != 0 {
-        out.push(b':');
-        push_number(&mut out, msg.advertised_port.into());
-    } else if socket.port() != 5060 {
-        out.push(b':');
-        out.extend_from_slice_copy(socket.port_str.as_bytes());
-    }
+    push_host_port(
+        &mut out,
+        socket,
+        msg.advertised_address,
+        msg.advertised_port,
+    );
     out.extend_from_slice_copy(b";branch=");
     out.extend_from_slice_copy(branch);
     if msg.rcv.conn_id != 0 {
@@ -266,7 +284,10 @@ pub(super) fn received_param<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
 
 /// The edit of Content-Length: its value when the body is edited, the header itself when it is
 /// missing and the transport is a stream.
-fn content_length<'a>(msg: &mut SipMsg<'a>, sides: &Sides) -> Result<Option<Edit<'a>>, ParseError> {
+fn content_length<'a>(
+    msg: &mut SipMsg<'a>,
+    sides: &Sides<'_>,
+) -> Result<Option<Edit<'a>>, ParseError> {
     let stream = matches!(sides.snd.proto, Proto::Tcp | Proto::Tls);
     if !stream && msg.lumps.is_empty() {
         return Ok(None);
@@ -327,7 +348,7 @@ fn body_edited(msg: &mut SipMsg<'_>) -> Result<bool, ParseError> {
 }
 
 /// Length of the body once edited: its edits are carried out on a scratch copy of the count.
-fn body_length(msg: &mut SipMsg<'_>, sides: &Sides) -> Result<usize, ParseError> {
+fn body_length(msg: &mut SipMsg<'_>, sides: &Sides<'_>) -> Result<usize, ParseError> {
     let start = body_start(msg)?;
     let mut scratch = BumpVec::new_in(msg.arena);
     let mut at = start;

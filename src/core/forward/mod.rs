@@ -3,6 +3,7 @@
 
 pub mod branch;
 mod build;
+mod dset;
 mod next_hop;
 mod reply;
 mod reply_forward;
@@ -12,6 +13,7 @@ pub mod tag;
 pub mod text;
 
 pub use build::{build_request, render};
+pub use dset::push_contacts;
 pub use reply::{build_reply, send_reply, server_header, user_agent_header};
 pub use reply_forward::forward_reply;
 pub use request::{Target, forward, send, set_onsend_hook};

@@ -45,6 +45,33 @@ pub fn push_reverse_hex(out: &mut BumpVec<'_, u8>, mut n: u32) {
     }
 }
 
+/// A preference in thousandths in its shortest form: `1`, `0.5`, `0.123`, `0` (SER's q2str).
+pub fn push_q(out: &mut BumpVec<'_, u8>, q: i32) {
+    if q >= 1000 {
+        out.push(b'1');
+        return;
+    }
+    out.push(b'0');
+    let q = q.max(0);
+    let digits = [q / 100, q / 10 % 10, q % 10].map(|d| b'0' + d as u8);
+    if let Some(last) = digits.iter().rposition(|&d| d != b'0') {
+        out.push(b'.');
+        out.extend_from_slice_copy(&digits[..=last]);
+    }
+}
+
+/// `<uri>;q=0.5`; with an unspecified q (negative) the URI alone, as it stands.
+pub fn push_uri_q(out: &mut BumpVec<'_, u8>, uri: &[u8], q: i32) {
+    if q < 0 {
+        out.extend_from_slice_copy(uri);
+        return;
+    }
+    out.push(b'<');
+    out.extend_from_slice_copy(uri);
+    out.extend_from_slice_copy(b">;q=");
+    push_q(out, q);
+}
+
 /// The address, IPv6 without brackets.
 pub fn push_ip(out: &mut BumpVec<'_, u8>, ip: IpAddr) {
     match ip {
@@ -96,6 +123,22 @@ mod tests {
         out.push(b' ');
         push_reverse_hex(&mut out, 0);
         assert_eq!(&out[..], b"6238 0");
+    }
+
+    #[test]
+    fn a_preference_is_written_in_its_shortest_form() {
+        let arena = Bump::new();
+        let shown = |q| {
+            let mut out = BumpVec::new_in(&arena);
+            push_uri_q(&mut out, b"sip:a", q);
+            String::from_utf8(out.to_vec()).unwrap()
+        };
+        let all = [1000, 500, 123, 120, 50, 5, 0];
+        let expected = ["1", "0.5", "0.123", "0.12", "0.05", "0.005", "0"];
+        for (q, text) in all.into_iter().zip(expected) {
+            assert_eq!(shown(q), format!("<sip:a>;q={text}"));
+        }
+        assert_eq!(shown(-1), "sip:a");
     }
 
     #[test]

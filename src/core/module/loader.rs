@@ -40,9 +40,11 @@ pub enum LoadError {
     OwnCore {
         path: PathBuf,
     },
+    /// The same file again, or another one with a module of the same name.
     AlreadyLoaded {
         path: PathBuf,
         name: &'static str,
+        from: PathBuf,
     },
     Retired {
         name: String,
@@ -55,15 +57,9 @@ impl fmt::Display for LoadError {
         match self {
             LoadError::NotFound { name, tried } => {
                 write!(f, "could not open module <{name}>: no such file")?;
-                for (i, path) in tried.iter().enumerate() {
-                    write!(
-                        f,
-                        "{}{}",
-                        if i == 0 { "; looked for " } else { ", " },
-                        path.display()
-                    )?;
-                }
-                Ok(())
+                let files = tried.iter().map(|path| path.display().to_string());
+                let files = files.collect::<Vec<_>>().join(", ");
+                write!(f, "; looked for {files}")
             }
             LoadError::NotOpened { path, why } => {
                 write!(f, "could not open module <{}>: {why}", path.display())
@@ -92,13 +88,12 @@ impl fmt::Display for LoadError {
                 "{} carries its own copy of the core; link it with libser.so (-C prefer-dynamic)",
                 path.display()
             ),
-            LoadError::AlreadyLoaded { path, name } => {
-                write!(
-                    f,
-                    "attempting to load the same module twice ({}): {name} is loaded",
-                    path.display()
-                )
-            }
+            LoadError::AlreadyLoaded { path, name, from } => write!(
+                f,
+                "attempting to load the same module twice ({}): {name} is loaded from {}",
+                path.display(),
+                from.display()
+            ),
             LoadError::Retired { name, instead } => {
                 write!(f, "module {name} does not exist any more: {instead}")
             }
@@ -125,14 +120,19 @@ pub fn load_module(spec: &str, mpath: &str) -> Result<&'static LoadedModule, Loa
     };
     let path = path.canonicalize().unwrap_or_else(|_| path.clone());
     if let Some(loaded) = registry::modules().iter().find(|m| m.path == path) {
-        return Err(LoadError::AlreadyLoaded {
-            path,
-            name: loaded.exports.name,
-        });
+        return Err(already_loaded(path, loaded));
     }
     let exports = open(&path)?;
     exports.register.into_iter().for_each(|register| register());
     Ok(registry::register_module(LoadedModule { path, exports }))
+}
+
+fn already_loaded(path: PathBuf, loaded: &LoadedModule) -> LoadError {
+    LoadError::AlreadyLoaded {
+        path,
+        name: loaded.exports.name,
+        from: loaded.path.clone(),
+    }
 }
 
 /// `…/NAME.so` → `NAME`.
@@ -224,12 +224,9 @@ fn open(path: &Path) -> Result<&'static ModuleExports, LoadError> {
     }
     if let Some(loaded) = registry::modules()
         .iter()
-        .find(|m| std::ptr::eq(m.exports, exports))
+        .find(|m| m.exports.name == exports.name)
     {
-        return Err(LoadError::AlreadyLoaded {
-            path: path.to_owned(),
-            name: loaded.exports.name,
-        });
+        return Err(already_loaded(path.to_owned(), loaded));
     }
     std::mem::forget(library);
     Ok(exports)

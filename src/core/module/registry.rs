@@ -4,7 +4,7 @@
 //! only read. Entries live forever.
 
 use super::{ArgType, Command, ModuleExports, ParamKind, Regex, ResponseFn};
-use crate::core::msg::{RouteKind, SipMsg};
+use crate::core::msg::{MAX_FLAG, RouteKind, SipMsg};
 use crate::core::rpc::RpcMethod;
 use parking_lot::RwLock;
 use std::path::PathBuf;
@@ -157,13 +157,17 @@ fn set_one(
     };
     let refused = |why| ModParamError::Refused { module, why };
     match (param.kind, value) {
-        (ParamKind::Int(_) | ParamKind::IntFn(_) | ParamKind::Flag(_), ModParamValue::Int(_))
-        | (ParamKind::Str(_) | ParamKind::StrFn(_) | ParamKind::Flag(_), ModParamValue::Str(_))
-            if check_only =>
-        {
+        // A name declares its flag, which later lines of the file use: that is no module's business.
+        (ParamKind::Flag(place), value) => {
+            let number = message_flag(value).map_err(refused)?;
+            if !check_only {
+                place.set(number);
+            }
             Ok(())
         }
-        (ParamKind::Int(place) | ParamKind::Flag(place), ModParamValue::Int(n)) => {
+        (ParamKind::Int(_) | ParamKind::IntFn(_), ModParamValue::Int(_)) if check_only => Ok(()),
+        (ParamKind::Str(_) | ParamKind::StrFn(_), ModParamValue::Str(_)) if check_only => Ok(()),
+        (ParamKind::Int(place), ModParamValue::Int(n)) => {
             place.set(n);
             Ok(())
         }
@@ -173,26 +177,19 @@ fn set_one(
             Ok(())
         }
         (ParamKind::StrFn(set), ModParamValue::Str(s)) => set(s).map_err(refused),
-        (ParamKind::Flag(place), ModParamValue::Str(s)) => {
-            place.set(flag_number(s).map_err(refused)?);
-            Ok(())
-        }
         (ParamKind::Int(_) | ParamKind::IntFn(_), ModParamValue::Str(_)) => {
-            Err(ModParamError::WrongType {
-                module,
-                wants: "number",
-            })
+            let wants = "number";
+            Err(ModParamError::WrongType { module, wants })
         }
         (ParamKind::Str(_) | ParamKind::StrFn(_), ModParamValue::Int(_)) => {
-            Err(ModParamError::WrongType {
-                module,
-                wants: "string",
-            })
+            let wants = "string";
+            Err(ModParamError::WrongType { module, wants })
         }
     }
 }
 
-/// Resolves the name of a message flag; set by the config floor before modparams are applied.
+/// Resolves the name of a message flag, declaring it if need be; set by the config floor before
+/// modparams are applied.
 pub type FlagResolver = fn(&[u8]) -> Result<i64, String>;
 static FLAG_RESOLVER: OnceLock<FlagResolver> = OnceLock::new();
 
@@ -201,20 +198,23 @@ pub fn set_flag_resolver(resolver: FlagResolver) {
     let _ = FLAG_RESOLVER.set(resolver);
 }
 
-fn flag_number(text: &[u8]) -> Result<i64, String> {
-    if let Some(n) = std::str::from_utf8(text)
-        .ok()
-        .and_then(|t| t.trim().parse().ok())
-    {
-        return Ok(n);
+/// The flag that a parameter means: its number as it is, or what its name resolves to. Numbers below
+/// 0 mean "none" in ways of the module's own.
+fn message_flag(value: ModParamValue<'_>) -> Result<i64, String> {
+    let number = match value {
+        ModParamValue::Int(n) => n,
+        ModParamValue::Str(text) => match std::str::from_utf8(text).map(|t| t.trim().parse()) {
+            Ok(Ok(n)) => n,
+            _ => {
+                let resolve = FLAG_RESOLVER.get().ok_or("there are no names of flags")?;
+                resolve(text)?
+            }
+        },
+    };
+    if number > MAX_FLAG {
+        return Err(format!("message flag {number} too high; MAX={MAX_FLAG}"));
     }
-    match FLAG_RESOLVER.get() {
-        Some(resolve) => resolve(text),
-        None => Err(format!(
-            "flag not declared: {}",
-            String::from_utf8_lossy(text)
-        )),
-    }
+    Ok(number)
 }
 
 /// Runs every module's `init` in load order. The error names the module.

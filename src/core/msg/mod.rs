@@ -20,4 +20,4 @@ pub use lumps::{Anchor, Cond, Group, LumpId, Lumps, Piece, Subst};
 pub use onsend::OnSend;
 pub use reply_lumps::{ReplyLump, ReplyLumpKind};
 pub use route_kind::RouteKind;
-pub use sip_msg::SipMsg;
+pub use sip_msg::{MAX_FLAG, SipMsg};

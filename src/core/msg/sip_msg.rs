@@ -6,6 +6,9 @@ use crate::core::sip::{Credentials, FirstLine, Message, ParseError, Uri};
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 
+/// Highest message flag.
+pub const MAX_FLAG: i64 = 31;
+
 /// A message and what is decided about it.
 pub struct SipMsg<'a> {
     /// The parsed message.

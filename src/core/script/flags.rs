@@ -2,10 +2,8 @@
 //!
 //! Filled while ser.cfg is read and by modules in `init`, only read after the first fork.
 
+use crate::core::msg::MAX_FLAG;
 use parking_lot::RwLock;
-
-/// Highest message flag.
-pub const MAX_FLAG: i64 = 31;
 
 static FLAGS: RwLock<Vec<(String, u32)>> = RwLock::new(Vec::new());
 static AVP_FLAGS: RwLock<Vec<String>> = RwLock::new(Vec::new());

@@ -95,7 +95,7 @@ enum Wrong {
 }
 
 fn var_str(text: &[u8]) -> Result<VarStr, Wrong> {
-    let is_select = text.first() == Some(&b'@');
+    let is_select = text.trim_ascii().first() == Some(&b'@');
     parse_var_str(text).map_err(if is_select {
         Wrong::Select
     } else {
@@ -138,7 +138,7 @@ fn lower(arg: &ArgValue, kind: ArgType) -> Result<Arg, Wrong> {
 fn lower_text(text: Vec<u8>, kind: ArgType) -> Result<Arg, Wrong> {
     Ok(match kind {
         ArgType::Int => Arg::Int(digits(&text)?),
-        ArgType::VarInt => match text.first() {
+        ArgType::VarInt => match text.trim_ascii().first() {
             Some(b'$' | b'@') => Arg::Var(var_str(&text)?),
             _ => Arg::Int(digits(&text)?),
         },

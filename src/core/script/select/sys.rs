@@ -1,7 +1,7 @@
 //! `@sys.…`, `@src.…`, `@dst.…`, `@received.…`, `@branch.…`.
 
 use super::{Part, SelectFn, SelectResult, select_fn};
-use crate::core::forward::text::{push_ip, push_number};
+use crate::core::forward::text::{push_ip, push_number, push_q};
 use crate::core::msg::{Branch, BumpVec, SipMsg};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -156,30 +156,19 @@ pub fn branch(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
 }
 
 /// A q value as `0.5`; nothing when unspecified.
-pub fn write_q(out: &mut BumpVec<'_, u8>, q: i32) {
-    if q < 0 {
-        return;
-    }
-    if q >= 1000 {
-        out.push(b'1');
-        return;
-    }
-    out.push(b'0');
-    let digits = [q / 100, q / 10 % 10, q % 10].map(|d| b'0' + d as u8);
-    let used = digits.iter().rposition(|&d| d != b'0').map_or(0, |i| i + 1);
-    if used > 0 {
-        out.push(b'.');
-        out.extend_from_slice_copy(&digits[..used]);
+fn write_q(out: &mut BumpVec<'_, u8>, q: i32) {
+    if q >= 0 {
+        push_q(out, q);
     }
 }
 
 /// `<uri>;q=0.5`; the URI alone in brackets when it has no q.
-pub fn write_uri_q(out: &mut BumpVec<'_, u8>, uri: &[u8], q: i32) {
+fn write_uri_q(out: &mut BumpVec<'_, u8>, uri: &[u8], q: i32) {
     out.push(b'<');
     out.extend_from_slice_copy(uri);
     out.push(b'>');
     if q >= 0 {
         out.extend_from_slice_copy(b";q=");
-        write_q(out, q);
+        push_q(out, q);
     }
 }

@@ -1,7 +1,8 @@
 //! What the two-letter specifiers stand for.
 
-use super::branches::{write_branches, write_destination_set};
+use super::branches::write_branches;
 use super::spec::Spec;
+use crate::core::forward::push_contacts;
 use crate::core::forward::text::{push_ip, push_number};
 use crate::core::msg::{BumpVec, SipMsg};
 use crate::core::script::status_text;
@@ -27,7 +28,7 @@ pub(super) fn write_spec<'a>(
         Spec::CallId => msg.sip.call_id().ok()?,
         Spec::CSeq => msg.sip.cseq().ok()?.0,
         Spec::Contact => body(msg, HdrType::Contact)?,
-        Spec::DestinationSet => return write_destination_set(msg, out),
+        Spec::DestinationSet => return push_contacts(msg, out).then_some(()),
         Spec::FromUri => msg.sip.from().ok()?.uri,
         Spec::FromTag => msg.sip.from().ok()?.tag.filter(|t| !t.is_empty())?,
         Spec::HostName => host().0.split('.').next()?.as_bytes(),
