@@ -11,6 +11,7 @@ from load import Load
 from servers import Server
 
 SHORT, LONG = 1000, 6000
+CALLEES = 1000  # registered users that are called
 # No other option: a server that writes its title over its arguments writes over valgrind's. The profiles go to
 # callgrind.out.PID in the folder that the server was started in.
 TOOL = ("valgrind", "--tool=callgrind")
@@ -24,11 +25,13 @@ def instructions(name, scenario, release, cores, aors, keep=None):
 
 
 def _run(name, scenario, release, cores, aors, requests, keep):
+    if scenario == "call":
+        aors = min(aors, CALLEES)
     with Server(name, scenario, release, cores.server, tool=TOOL) as server:
         load = Load(server, cores.generator, aors)
         before = {pid: procfs.usage([pid]).cpu for pid in server.pids()}
-        if scenario == "register":
-            load.warm_up(*SLOW)
+        if scenario in ("register", "call"):
+            load.register(*SLOW)
         report = load.run("--count", requests, *SLOW)
         if report["ok"] != requests:
             raise SystemExit(f"{name}, {scenario}: {requests - report['ok']} requests lost under valgrind")

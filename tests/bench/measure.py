@@ -6,14 +6,14 @@ import procfs
 from load import Load
 from servers import Server
 
-# Per transaction: cpu, user, system in µs. rate: transactions a second. p50, p99 in µs. pss in MiB.
+# Per transaction, or per call: cpu, user, system in µs. rate: transactions a second. p50, p99 in µs, of calls the set-up (INVITE
+# to 200). pss in MiB.
 # switches: context switches of the server per datagram that it receives.
 Result = namedtuple("Result", "cpu user system rate p50 p99 pss switches lost")
 
 
-def datagrams(scenario):
-    """How many the server receives in a transaction."""
-    return 2 if scenario == "forward" else 1
+# How many datagrams the server receives in a transaction, or in a call.
+DATAGRAMS = {"options": 1, "register": 1, "forward": 2, "call": 6}
 
 
 def once(name, scenario, release, plan, rate=None):
@@ -23,12 +23,17 @@ def once(name, scenario, release, plan, rate=None):
     with Server(name, scenario, release, core, children) as server:
         load = Load(server, plan.cores.generator, plan.aors)
         load.warm_up("--window", plan.window)
-        pids = server.pids()
-        before = procfs.usage(pids)
         pace = ("--window", plan.window) if pinned else ("--rate", rate)
-        report = load.run(*pace, "--seconds", plan.seconds)
-        used = procfs.between(before, procfs.usage(pids))
-        return result(report, used, procfs.pss(pids), scenario)
+        return loaded(server, load, pace, plan.seconds)
+
+
+def loaded(server, load, pace, seconds):
+    """What a server uses while it is loaded for so long."""
+    pids = server.pids()
+    before = procfs.usage(pids)
+    report = load.run(*pace, "--seconds", seconds)
+    used = procfs.between(before, procfs.usage(pids))
+    return result(report, used, procfs.pss(pids), server.scenario)
 
 
 def result(report, used, pss, scenario):
@@ -37,7 +42,7 @@ def result(report, used, pss, scenario):
     cpu = used.cpu / done / 1000
     ticks = max(used.user + used.system, 1)
     return Result(cpu, cpu * used.user / ticks, cpu * used.system / ticks, report["rate"], report["p50"],
-                  report["p99"], pss / 1024, used.switches / done / datagrams(scenario), report["lost"])
+                  report["p99"], pss / 1024, used.switches / done / DATAGRAMS[scenario], report["lost"])
 
 
 def medians(results):

@@ -1,5 +1,6 @@
 """The servers that are compared: how each is started on a core, and ended."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,10 @@ import procfs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMES = ("ser", "kamailio", "floor")
-PATIENCE = 30  # s, for a start or an end
+PATIENCE = 30  # s, for a start, an end or an answer
+WAIT = 5000  # ms that a finished transaction stays: everybody's default
+# MiB of shared memory for kamailio. Without a limit that hurts: finished transactions of seconds lie there.
+KAMAILIO_SHM = 4096
 
 
 def free_ports(number):
@@ -25,35 +29,45 @@ def free_ports(number):
             one.close()
 
 
+def missing_module(scenario, release):
+    """The first module of ser's config that is not built, or None."""
+    with open(os.path.join(HERE, "ser", scenario + ".cfg")) as cfg:
+        paths = re.findall(r'^loadmodule "@MODULES@/(.*)"', cfg.read(), re.M)
+    return next((path for path in paths if not os.path.exists(os.path.join(release, path))), None)
+
+
 class Server:
     """A running server. Use it with `with`: it ends with the block, every process of it."""
 
-    def __init__(self, name, scenario, release, core=None, children=1, tool=()):
+    def __init__(self, name, scenario, release, core=None, children=1, tool=(), wait=WAIT):
         self.name, self.scenario, self.release = name, scenario, release
         self.port, self.caller, self.callee = free_ports(3)
         self.dir = tempfile.TemporaryDirectory(prefix="bench-")
         self.log = open(os.path.join(self.dir.name, "log"), "w+")
         pin = ["taskset", "-c", str(core)] if core is not None else []
+        self.wait = wait
         self.command = pin + list(tool) + self._command(children)
         self.process = None
 
     def _command(self, children):
         if self.name == "floor":
-            relay = self.scenario == "forward"
-            peers = ["--between", address(self.caller), address(self.callee)] if relay else []
-            return [os.path.join(self.release, "loadgen"), "relay" if relay else "echo",
-                    "--listen", address(self.port), *peers]
+            return [os.path.join(self.release, "loadgen"), *self._floor(), "--listen", address(self.port)]
         cfg = self._config(children)
         if self.name == "kamailio":
-            return ["kamailio", "-f", cfg, "-DD", "-E", "-m", "512", "-M", "16",
+            return ["kamailio", "-f", cfg, "-DD", "-E", "-m", str(KAMAILIO_SHM), "-M", "16",
                     "-x", "fm", "-X", "fm", "-Y", self.dir.name,
                     "-P", os.path.join(self.dir.name, "pid")]
         return [os.path.join(self.release, "ser"), "-f", cfg, "-D", "-D", "-E"]
 
+    def _floor(self):
+        between = ["relay", "--between", address(self.caller), address(self.callee)]
+        return {"forward": between, "call": [*between, "--trying"]}.get(self.scenario, ["echo"])
+
     def _config(self, children):
         with open(os.path.join(HERE, self.name, self.scenario + ".cfg")) as template:
             text = template.read()
-        for mark, value in (("@PORT@", self.port), ("@CHILDREN@", children), ("@MODULES@", self.release)):
+        marks = {"@PORT@": self.port, "@CHILDREN@": children, "@MODULES@": self.release, "@WAIT@": self.wait}
+        for mark, value in marks.items():
             text = text.replace(mark, str(value))
         path = os.path.join(self.dir.name, "server.cfg")
         with open(path, "w") as cfg:
@@ -76,13 +90,28 @@ class Server:
         end = time.monotonic() + PATIENCE
         while not done():
             if self.process.poll() is not None or time.monotonic() > end:
-                self.log.seek(0)
-                raise SystemExit(f"{self.name} {what} ({self.scenario}):\n{self.log.read()[-3000:]}")
+                raise SystemExit(f"{self.name} {what} ({self.scenario}):\n{self.text()[-3000:]}")
             time.sleep(0.02)
 
     def pids(self):
         """All its processes."""
         return procfs.family(self.process.pid)
+
+    def shm_used(self):
+        """Bytes of shared memory in use, overhead included; None where the server does not tell. Ours answers
+        SIGUSR1 in its log."""
+        if self.name != "ser":
+            return None
+        pattern = re.compile(r"used\+overhead=(\d+)")
+        before = len(pattern.findall(self.text()))
+        self.process.send_signal(signal.SIGUSR1)
+        self._wait("did not tell its memory", lambda: len(pattern.findall(self.text())) > before)
+        return int(pattern.findall(self.text())[-1])
+
+    def text(self):
+        """What it has logged so far."""
+        with open(self.log.name) as log:
+            return log.read()
 
     def __exit__(self, *_):
         self.stop()

@@ -12,6 +12,20 @@ def rows(scenario, results):
                ratio(results, name, "floor"), ratio(results, name, "kamailio"))
 
 
+LIVE_HEAD = ("ringing", "server", "CPU µs", "user", "sys", "per s", "p50 µs", "p99 µs", "shm B each", "PSS B each",
+             "lost", "× kamailio")
+
+
+def live_rows(live, results):
+    """A row for each server beside so many ringing calls."""
+    calls = {name: one.result for name, one in results.items()}
+    for name, one in results.items():
+        call, shm = one.result, "" if one.shm is None else f"{one.shm:,.0f}"
+        yield (f"{live:,}", name, f"{call.cpu:.2f}", f"{call.user:.2f}", f"{call.system:.2f}", f"{call.rate:,.0f}",
+               f"{call.p50:.0f}", f"{call.p99:.0f}", shm, f"{one.pss:,.0f}", str(call.lost),
+               ratio(calls, name, "kamailio"))
+
+
 def ratio(results, name, other):
     """CPU against that of the other; empty for itself and for what was not measured."""
     if other not in results or name == other or name == "floor":

@@ -9,22 +9,29 @@ use std::time::Duration;
 
 /// Text of `--help`.
 pub const HELP: &str = "\
-usage: loadgen options|register|forward --to ADDRESS:PORT [OPTION...]
+usage: loadgen options|register|forward|call|ring --to ADDRESS:PORT [OPTION...]
        loadgen echo  --listen ADDRESS:PORT [--batch N]
-       loadgen relay --listen ADDRESS:PORT --between ADDRESS:PORT ADDRESS:PORT [--batch N]
+       loadgen relay --listen ADDRESS:PORT --between ADDRESS:PORT ADDRESS:PORT [--trying] [--batch N]
+
+call is INVITE, 180, 200, ACK, BYE, 200 of users who are registered at the callee's socket; ring only INVITE, 180: the
+calls are left ringing.
 
   --window N      closed loop: so many requests are under way at any time (64)
   --rate N        instead: so many requests are sent in a second
   --seconds S     length of the run (3)
   --count N       instead: number of requests
   --first N       number of the first request (0); a later run against the same server goes on where the last ended
-  --aors N        register: number of addresses of record, one after the other (100000)
+  --aors N        register, call, ring: number of addresses of record, one after the other (100000)
   --from ADDRESS:PORT    the caller's socket (127.0.0.1, any port)
-  --callee ADDRESS:PORT  forward: the called socket (127.0.0.1, any port)
+  --callee ADDRESS:PORT  forward, call, ring: the called socket (127.0.0.1, any port)
   --timeout MS    an answer that has not come by then is lost (1000)
   --batch N       most datagrams that one system call moves (32)
   --floor         the other end is echo or relay: expect the own request back, or an unchanged one
+  --trying        relay: send the beginning of each INVITE back as well, as large as a 100
 ";
+
+/// Loopback, any port.
+const ANY: SocketAddrV4 = SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 0);
 
 /// Which requests are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +42,10 @@ pub enum Scenario {
     Register,
     /// INVITE that the server passes on to a second socket of ours, which answers.
     Forward,
+    /// Calls between two sockets of ours, through the server.
+    Call,
+    /// Calls that ring and are left so.
+    Ring,
 }
 
 /// When the run ends.
@@ -55,7 +66,7 @@ pub struct Load {
     pub to: SocketAddrV4,
     /// The caller's socket.
     pub from: SocketAddrV4,
-    /// The called socket (forward).
+    /// The called socket (forward, call, ring).
     pub callee: SocketAddrV4,
     /// When the next request is due.
     pub pace: Pace,
@@ -63,7 +74,7 @@ pub struct Load {
     pub length: Length,
     /// Number of the first request.
     pub first: u64,
-    /// Addresses of record (register).
+    /// Addresses of record (register, call, ring).
     pub aors: u64,
     /// When an answer is lost.
     pub timeout: Duration,
@@ -80,6 +91,8 @@ pub struct Floor {
     pub listen: SocketAddrV4,
     /// What comes from one goes to the other; `None`: back to where it came from.
     pub between: Option<(SocketAddrV4, SocketAddrV4)>,
+    /// The beginning of each INVITE goes back, too.
+    pub trying: bool,
     /// Most datagrams in a system call.
     pub batch: usize,
 }
@@ -108,27 +121,35 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task, Box<dyn E
         "options" => load(Scenario::Options, &mut parser),
         "register" => load(Scenario::Register, &mut parser),
         "forward" => load(Scenario::Forward, &mut parser),
+        "call" => load(Scenario::Call, &mut parser),
+        "ring" => load(Scenario::Ring, &mut parser),
         "echo" | "relay" => floor(mode == "relay", &mut parser),
         _ => Err(format!("unknown mode {mode:?} (--help)").into()),
     }
 }
 
+impl Load {
+    /// What the options change.
+    pub fn new(scenario: Scenario, to: SocketAddrV4) -> Load {
+        Load {
+            scenario,
+            to,
+            from: ANY,
+            callee: ANY,
+            pace: Pace::Window(64),
+            length: Length::Time(Duration::from_secs(3)),
+            first: 0,
+            aors: 100_000,
+            timeout: Duration::from_secs(1),
+            batch: 32,
+            floor: false,
+        }
+    }
+}
+
 fn load(scenario: Scenario, parser: &mut lexopt::Parser) -> Result<Task, Box<dyn Error>> {
-    let any = SocketAddrV4::new([127, 0, 0, 1].into(), 0);
     let mut to = None;
-    let mut load = Load {
-        scenario,
-        to: any,
-        from: any,
-        callee: any,
-        pace: Pace::Window(64),
-        length: Length::Time(Duration::from_secs(3)),
-        first: 0,
-        aors: 100_000,
-        timeout: Duration::from_secs(1),
-        batch: 32,
-        floor: false,
-    };
+    let mut load = Load::new(scenario, ANY);
     while let Some(arg) = parser.next()? {
         match arg {
             Long("to") => to = Some(parser.value()?.parse()?),
@@ -153,13 +174,14 @@ fn load(scenario: Scenario, parser: &mut lexopt::Parser) -> Result<Task, Box<dyn
 }
 
 fn floor(relay: bool, parser: &mut lexopt::Parser) -> Result<Task, Box<dyn Error>> {
-    let (mut listen, mut between, mut most) = (None, None, 32);
+    let (mut listen, mut between, mut most, mut trying) = (None, None, 32, false);
     while let Some(arg) = parser.next()? {
         match arg {
             Long("listen") => listen = Some(parser.value()?.parse()?),
             Long("between") if relay => {
                 between = Some((parser.value()?.parse()?, parser.value()?.parse()?));
             }
+            Long("trying") if relay => trying = true,
             Long("batch") => most = batch(parser)?,
             other => return Err(other.unexpected().into()),
         }
@@ -170,6 +192,7 @@ fn floor(relay: bool, parser: &mut lexopt::Parser) -> Result<Task, Box<dyn Error
     Ok(Task::Floor(Floor {
         listen: listen.ok_or("--listen is missing")?,
         between,
+        trying,
         batch: most,
     }))
 }
@@ -210,7 +233,8 @@ mod tests {
     fn a_relay_needs_both_ends_and_numbers_are_not_zero() {
         assert!(words("loadgen relay --listen 127.0.0.1:5060").is_err());
         assert!(words("loadgen options --to 127.0.0.1:5060 --window 0").is_err());
-        let line = "loadgen relay --listen 127.0.0.1:1 --between 127.0.0.1:2 127.0.0.1:3";
-        assert!(matches!(words(line), Ok(Task::Floor(f)) if f.between.is_some()));
+        let line = "loadgen relay --listen 127.0.0.1:1 --between 127.0.0.1:2 127.0.0.1:3 --trying";
+        assert!(matches!(words(line), Ok(Task::Floor(f)) if f.between.is_some() && f.trying));
+        assert!(words("loadgen echo --listen 127.0.0.1:1 --trying").is_err());
     }
 }

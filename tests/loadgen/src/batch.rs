@@ -130,18 +130,19 @@ impl Outbox {
     }
 }
 
-/// Sends what [`Inbox::iter`] yields, each to what `route` says for its source, without copying it.
-pub fn send_on(
+/// Sends datagrams from where they are, without copying them; as many as `outbox` has room for at most.
+pub fn send_on<'a>(
     outbox: &mut Outbox,
     socket: &UdpSocket,
-    inbox: &Inbox,
-    route: impl Fn(SockaddrIn) -> SockaddrIn,
+    datagrams: impl Iterator<Item = (&'a [u8], SockaddrIn)>,
 ) -> io::Result<()> {
-    let slices: Vec<[IoSlice<'_>; 1]> = inbox.iter().map(|(d, _)| [IoSlice::new(d)]).collect();
     outbox.to.clear();
-    outbox
-        .to
-        .extend(inbox.iter().map(|(_, from)| Some(route(from))));
+    let slices: Vec<[IoSlice<'_>; 1]> = datagrams
+        .map(|(datagram, to)| {
+            outbox.to.push(Some(to));
+            [IoSlice::new(datagram)]
+        })
+        .collect();
     let mut done = 0;
     while done < slices.len() {
         done += send(

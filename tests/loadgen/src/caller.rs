@@ -3,6 +3,7 @@
 use crate::answer::Reader;
 use crate::args::Load;
 use crate::batch::{Inbox, Outbox};
+use crate::counts::Counts;
 use crate::flights::Flights;
 use crate::histogram::Histogram;
 use crate::request::Template;
@@ -10,20 +11,8 @@ use nix::sys::socket::SockaddrIn;
 use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
 
-/// What came of the requests.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Counts {
-    /// Requests sent.
-    pub sent: u64,
-    /// Right answers in time.
-    pub ok: u64,
-    /// No answer in time.
-    pub lost: u64,
-    /// Answers with another status, or whose Call-ID is not that of the branch.
-    pub bad: u64,
-    /// Datagrams that answer nothing that is waited for: too late, twice, or not ours.
-    pub stray: u64,
-}
+/// Requests; more are never under way.
+const PLACES: usize = 1 << 18;
 
 /// Socket, buffers and counts.
 pub struct Caller {
@@ -52,10 +41,10 @@ impl Caller {
             inbox: Inbox::new(load.batch),
             outbox: Outbox::new(load.batch),
             server: load.to.into(),
-            template: Template::new(load.scenario, from, load.to, callee, load.aors),
+            template: Template::new(load, from, callee),
             reader: Reader::new(),
             status: (!echoed).then_some(200),
-            flights: Flights::new(load.first),
+            flights: Flights::new(load.first, PLACES),
             latency: Histogram::new(),
             counts: Counts::default(),
         }

@@ -3,9 +3,6 @@
 //! Invariant: `under_way` is the number of places that are taken; all of them have numbers between `oldest` and
 //! `next`.
 
-/// Places; more requests are never under way.
-const PLACES: usize = 1 << 18;
-
 /// A table of requests under way, by number.
 pub struct Flights {
     /// When it was sent, ns + 1; 0: the place is free.
@@ -16,10 +13,10 @@ pub struct Flights {
 }
 
 impl Flights {
-    /// None under way; the next request has the number `first`.
-    pub fn new(first: u64) -> Flights {
+    /// None under way; the next request has the number `first`. More than `places` are never under way.
+    pub fn new(first: u64, places: usize) -> Flights {
         Flights {
-            sent: vec![0; PLACES].into(),
+            sent: vec![0; places].into(),
             oldest: first,
             next: first,
             under_way: 0,
@@ -39,11 +36,11 @@ impl Flights {
     /// Takes off at `now`, in ns; its number, or `None` when its place is still taken.
     pub fn open(&mut self, now: u64) -> Option<u64> {
         let number = self.next;
-        let place = &mut self.sent[place(number)];
-        if *place != 0 {
+        let sent = self.sent_mut(number);
+        if *sent != 0 {
             return None;
         }
-        *place = now + 1;
+        *sent = now + 1;
         self.next += 1;
         self.under_way += 1;
         Some(number)
@@ -51,21 +48,31 @@ impl Flights {
 
     /// Lands at `now`: how long it took, in ns; `None` when it is not under way.
     pub fn close(&mut self, number: u64, now: u64) -> Option<u64> {
-        if number < self.oldest || number >= self.next {
+        if !self.is_under_way(number) {
             return None;
         }
-        let place = &mut self.sent[place(number)];
-        let sent = place.checked_sub(1)?;
-        *place = 0;
+        let took = self.age(number, now);
+        *self.sent_mut(number) = 0;
         self.under_way -= 1;
-        Some(now.saturating_sub(sent))
+        Some(took)
+    }
+
+    /// Whether it has been sent and neither answered nor given up.
+    pub fn is_under_way(&self, number: u64) -> bool {
+        (self.oldest..self.next).contains(&number) && self.sent[self.place(number)] != 0
+    }
+
+    /// How long one that is under way has been so at `now`, in ns.
+    pub fn age(&self, number: u64, now: u64) -> u64 {
+        let sent = self.sent[self.place(number)];
+        (now + 1).saturating_sub(sent)
     }
 
     /// Gives up what was sent more than `timeout` ns before `now`; the number of them.
     pub fn expire(&mut self, now: u64, timeout: u64) -> u64 {
         let mut lost = 0;
         while self.oldest < self.next {
-            let sent = &mut self.sent[place(self.oldest)];
+            let sent = self.sent_mut(self.oldest);
             if *sent != 0 {
                 if now.saturating_sub(*sent - 1) <= timeout {
                     break;
@@ -78,10 +85,14 @@ impl Flights {
         }
         lost
     }
-}
 
-fn place(number: u64) -> usize {
-    number as usize % PLACES
+    fn place(&self, number: u64) -> usize {
+        number as usize % self.sent.len()
+    }
+
+    fn sent_mut(&mut self, number: u64) -> &mut u64 {
+        &mut self.sent[number as usize % self.sent.len()]
+    }
 }
 
 #[cfg(test)]
@@ -90,7 +101,7 @@ mod tests {
 
     #[test]
     fn an_answer_counts_once_and_only_while_it_is_waited_for() {
-        let mut flights = Flights::new(7);
+        let mut flights = Flights::new(7, 16);
         assert_eq!(flights.open(100), Some(7));
         assert_eq!(flights.open(200), Some(8));
         assert_eq!(flights.close(9, 300), None);
@@ -105,12 +116,12 @@ mod tests {
 
     #[test]
     fn a_place_is_not_taken_twice() {
-        let mut flights = Flights::new(0);
-        for _ in 0..PLACES {
+        let mut flights = Flights::new(0, 16);
+        for _ in 0..16 {
             assert!(flights.open(0).is_some());
         }
         assert_eq!(flights.open(0), None);
         assert_eq!(flights.close(0, 1), Some(1));
-        assert_eq!(flights.open(2), Some(PLACES as u64));
+        assert_eq!(flights.open(2), Some(16));
     }
 }

@@ -4,7 +4,8 @@
 //! and CSeq say which address of record is refreshed (RFC 3261 §10.2: one Call-ID, growing CSeq). Numbers have ten
 //! digits, so a request has the same length for each number.
 
-use crate::args::Scenario;
+use crate::args::{Load, Scenario};
+use crate::call::{FLOOR_RECORD_ROUTE, FLOOR_VIA};
 use std::net::SocketAddrV4;
 
 /// Digits of a number.
@@ -13,6 +14,11 @@ pub const DIGITS: usize = 10;
 pub const BRANCH: &str = "branch=z9hG4bK-load-";
 /// Each Call-ID begins with this.
 pub const CALL_ID: &str = "\r\nCall-ID: load-";
+/// The caller's tag.
+pub const FROM_TAG: &str = "a73kszlfl";
+/// What a phone offers or accepts.
+pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+    m=audio 40000 RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
 /// Added to the number in CSeq, so that it has ten digits and no leading zero.
 const FIRST_CSEQ: u64 = 1_000_000_000;
 /// Stands where a number goes.
@@ -32,18 +38,17 @@ pub struct Template {
 }
 
 impl Template {
-    /// A template for requests from `from`; `to` is the server, `callee` the target of forwarded requests.
-    pub fn new(
-        scenario: Scenario,
-        from: SocketAddrV4,
-        to: SocketAddrV4,
-        callee: SocketAddrV4,
-        aors: u64,
-    ) -> Template {
-        match scenario {
+    /// A template for requests from `from`; `callee` is the target of forwarded ones.
+    pub fn new(load: &Load, from: SocketAddrV4, callee: SocketAddrV4) -> Template {
+        let (to, aors) = (load.to, load.aors);
+        match load.scenario {
             Scenario::Options => Template::parse(&options(from, to), false, aors),
             Scenario::Forward => Template::parse(&invite(from, callee), false, aors),
             Scenario::Register => Template::parse(&register(from, to), true, aors),
+            Scenario::Call | Scenario::Ring => {
+                let target = if load.floor { callee } else { to };
+                Template::parse(&call(from, to, target, load.floor), false, aors)
+            }
         }
     }
 
@@ -110,7 +115,7 @@ fn options(from: SocketAddrV4, to: SocketAddrV4) -> String {
         "OPTIONS sip:{to} SIP/2.0\r\n\
          Via: SIP/2.0/UDP {from};{BRANCH}N{HOLE};rport\r\n\
          Max-Forwards: 70\r\n\
-         From: <sip:alice@{from}>;tag=a73kszlfl\r\n\
+         From: <sip:alice@{from}>;tag={FROM_TAG}\r\n\
          To: <sip:{to}>{CALL_ID}N{HOLE}@127.0.0.1\r\n\
          CSeq: 1 OPTIONS\r\n\
          Contact: <sip:alice@{from}>\r\n\
@@ -125,7 +130,7 @@ fn invite(from: SocketAddrV4, callee: SocketAddrV4) -> String {
         "INVITE sip:bob@{callee} SIP/2.0\r\n\
          Via: SIP/2.0/UDP {from};{BRANCH}N{HOLE};rport\r\n\
          Max-Forwards: 70\r\n\
-         From: \"Alice\" <sip:alice@{from}>;tag=a73kszlfl\r\n\
+         From: \"Alice\" <sip:alice@{from}>;tag={FROM_TAG}\r\n\
          To: <sip:bob@{callee}>{CALL_ID}N{HOLE}@127.0.0.1\r\n\
          CSeq: 1 INVITE\r\n\
          Contact: <sip:alice@{from}>\r\n\
@@ -139,12 +144,35 @@ fn register(from: SocketAddrV4, to: SocketAddrV4) -> String {
         "REGISTER sip:{to} SIP/2.0\r\n\
          Via: SIP/2.0/UDP {from};{BRANCH}N{HOLE};rport\r\n\
          Max-Forwards: 70\r\n\
-         From: <sip:uU{HOLE}@{to}>;tag=a73kszlfl\r\n\
+         From: <sip:uU{HOLE}@{to}>;tag={FROM_TAG}\r\n\
          To: <sip:uU{HOLE}@{to}>{CALL_ID}U{HOLE}@127.0.0.1\r\n\
          CSeq: C{HOLE} REGISTER\r\n\
          Contact: <sip:uU{HOLE}@{from}>;expires=3600\r\n\
          User-Agent: loadgen\r\n\
          Content-Length: 0\r\n\r\n"
+    )
+}
+
+/// `target`: the host of the Request-URI. Through the floor INVITE has what a proxy would add to it, behind
+/// the headers that a 100 has.
+fn call(from: SocketAddrV4, to: SocketAddrV4, target: SocketAddrV4, floor: bool) -> String {
+    let (hops, record_route, via) = if floor {
+        (69, FLOOR_RECORD_ROUTE, FLOOR_VIA)
+    } else {
+        (70, "", "")
+    };
+    format!(
+        "INVITE sip:uU{HOLE}@{target} SIP/2.0\r\n\
+         Via: SIP/2.0/UDP {from};{BRANCH}N{HOLE};rport\r\n\
+         Max-Forwards: {hops}\r\n\
+         From: \"Alice\" <sip:alice@{from}>;tag={FROM_TAG}\r\n\
+         To: <sip:uU{HOLE}@{to}>{CALL_ID}N{HOLE}@127.0.0.1\r\n\
+         CSeq: 1 INVITE\r\n{via}{record_route}\
+         Contact: <sip:alice@{from}>\r\n\
+         User-Agent: loadgen\r\n\
+         Content-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{SDP}",
+        SDP.len()
     )
 }
 
@@ -155,7 +183,11 @@ mod tests {
     fn text(scenario: Scenario, number: u64) -> String {
         let [from, to, callee] =
             ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"].map(|a| a.parse().unwrap());
-        let template = Template::new(scenario, from, to, callee, 100);
+        let load = Load {
+            aors: 100,
+            ..Load::new(scenario, to)
+        };
+        let template = Template::new(&load, from, callee);
         let mut out = Vec::new();
         template.write(number, &mut out);
         String::from_utf8(out).unwrap()
@@ -163,11 +195,14 @@ mod tests {
 
     #[test]
     fn no_hole_is_left_open() {
-        for scenario in [Scenario::Options, Scenario::Forward, Scenario::Register] {
+        use Scenario::{Call, Forward, Options, Register, Ring};
+        for scenario in [Options, Forward, Register, Call, Ring] {
             let text = text(scenario, 42);
             assert!(!text.contains('#'), "{text}");
             assert!(text.contains("branch=z9hG4bK-load-0000000042;"), "{text}");
-            assert!(text.ends_with("\r\n\r\n"));
+            let body = text.split_once("\r\n\r\n").map(|(_, body)| body);
+            let length = body.map(|body| format!("\r\nContent-Length: {}\r\n", body.len()));
+            assert!(text.contains(&length.expect("an empty line")), "{text}");
         }
     }
 

@@ -3,9 +3,10 @@
 //! The generator never sleeps: it looks at its sockets again and again, so the server never pays for waking it.
 
 use crate::args::{Length, Load, Scenario};
-use crate::batch::{address, socket};
-use crate::callee::Callee;
-use crate::caller::{Caller, Counts};
+use crate::call::Phones;
+use crate::counts::Counts;
+use crate::ends::Ends;
+use crate::requests::Requests;
 use std::error::Error;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -16,8 +17,6 @@ const EXPIRY: u64 = 10_000_000;
 /// What a run found.
 pub struct Report {
     counts: Counts,
-    /// Requests that reached the callee in a wrong form.
-    badly_forwarded: u64,
     /// From the first request to the last one sent.
     seconds: f64,
     p50: u64,
@@ -29,10 +28,10 @@ pub struct Report {
 impl Report {
     /// Whether there were right answers and nothing else (lost ones aside).
     pub fn is_clean(&self) -> bool {
-        self.counts.ok > 0 && self.counts.bad + self.badly_forwarded == 0
+        self.counts.ok > 0 && self.counts.bad + self.counts.badly_forwarded == 0
     }
 
-    /// One line; times of answers in µs, `rate` right answers a second, `next` the number for `--first` of a next run.
+    /// One line; times of answers, or until a call is answered, in µs, `rate` right answers or calls a second, `next` the number for `--first` of a next run.
     pub fn to_json(&self) -> String {
         let Counts {
             sent,
@@ -40,15 +39,15 @@ impl Report {
             lost,
             bad,
             stray,
+            badly_forwarded,
         } = self.counts;
         let mut line = String::new();
         let micros = |nanos: u64| nanos as f64 / 1000.0;
         let _ = write!(
             line,
             "{{\"sent\": {sent}, \"ok\": {ok}, \"lost\": {lost}, \"bad\": {bad}, \"stray\": {stray}, \
-             \"badly_forwarded\": {}, \"seconds\": {:.6}, \"rate\": {:.1}, \"p50\": {:.1}, \"p99\": {:.1}, \
+             \"badly_forwarded\": {badly_forwarded}, \"seconds\": {:.6}, \"rate\": {:.1}, \"p50\": {:.1}, \"p99\": {:.1}, \
              \"max\": {:.1}, \"next\": {}}}",
-            self.badly_forwarded,
             self.seconds,
             ok as f64 / self.seconds.max(1e-9),
             micros(self.p50),
@@ -62,15 +61,18 @@ impl Report {
 
 /// Runs the load; the sockets live as long as the run.
 pub fn run(load: &Load) -> Result<Report, Box<dyn Error>> {
-    let caller_socket = socket(load.from)?;
-    let callee_socket = socket(load.callee)?;
-    let (from, called) = (address(&caller_socket)?, address(&callee_socket)?);
-    let callee = (load.scenario == Scenario::Forward)
-        .then(|| Callee::new(callee_socket, load.batch, load.floor));
+    match load.scenario {
+        Scenario::Call | Scenario::Ring => run_ends(load, Phones::new(load)?),
+        Scenario::Options | Scenario::Register | Scenario::Forward => {
+            run_ends(load, Requests::new(load)?)
+        }
+    }
+}
+
+fn run_ends(load: &Load, ends: impl Ends) -> Result<Report, Box<dyn Error>> {
     let mut run = Run {
         load,
-        caller: Caller::new(load, caller_socket, from, called),
-        callee,
+        ends,
         start: Instant::now(),
         next_expiry: EXPIRY,
     };
@@ -80,15 +82,14 @@ pub fn run(load: &Load) -> Result<Report, Box<dyn Error>> {
     Ok(run.report(seconds))
 }
 
-struct Run<'a> {
+struct Run<'a, E> {
     load: &'a Load,
-    caller: Caller,
-    callee: Option<Callee>,
+    ends: E,
     start: Instant,
     next_expiry: u64,
 }
 
-impl Run<'_> {
+impl<E: Ends> Run<'_, E> {
     fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
@@ -96,7 +97,7 @@ impl Run<'_> {
     fn load(&mut self) -> Result<(), Box<dyn Error>> {
         loop {
             let now = self.now();
-            let sent = self.caller.counts.sent;
+            let sent = self.ends.counts().sent;
             let left = match self.load.length {
                 Length::Time(time) if u128::from(now) >= time.as_nanos() => 0,
                 Length::Time(_) => u64::MAX,
@@ -105,10 +106,10 @@ impl Run<'_> {
             if left == 0 {
                 return Ok(());
             }
-            let under_way = self.caller.flights.under_way();
+            let under_way = self.ends.under_way();
             let due = self.load.pace.due(now, sent, under_way).min(left);
             if due > 0 {
-                self.caller.send(due, now)?;
+                self.ends.start(due, now)?;
             }
             self.step(now)?;
         }
@@ -116,7 +117,7 @@ impl Run<'_> {
 
     /// Waits for the answers that are still to come.
     fn drain(&mut self) -> Result<(), Box<dyn Error>> {
-        while self.caller.flights.under_way() > 0 {
+        while self.ends.under_way() > 0 {
             let now = self.now();
             self.step(now)?;
         }
@@ -126,14 +127,11 @@ impl Run<'_> {
     fn step(&mut self, now: u64) -> Result<(), Box<dyn Error>> {
         let start = self.start;
         let clock = || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let mut got = self.caller.receive(clock)?;
-        if let Some(callee) = &mut self.callee {
-            got += callee.serve()?;
-        }
+        let got = self.ends.step(&clock)?;
         if now >= self.next_expiry {
             self.next_expiry = now + EXPIRY;
             let timeout = self.load.timeout.as_nanos();
-            self.caller
+            self.ends
                 .expire(now, u64::try_from(timeout).unwrap_or(u64::MAX));
         }
         if got == 0 {
@@ -143,16 +141,14 @@ impl Run<'_> {
     }
 
     fn report(&self, seconds: f64) -> Report {
-        let latency = &self.caller.latency;
-        debug_assert_eq!(latency.total(), self.caller.counts.ok);
+        let latency = self.ends.latency();
         Report {
-            counts: self.caller.counts,
-            badly_forwarded: self.callee.as_ref().map_or(0, |callee| callee.bad),
+            counts: self.ends.counts(),
             seconds,
             p50: latency.quantile(0.5),
             p99: latency.quantile(0.99),
             largest: latency.largest(),
-            next: self.caller.flights.next(),
+            next: self.ends.next(),
         }
     }
 }
