@@ -9,7 +9,7 @@ use crate::core::module::version;
 use crate::core::msg::{BumpVec, ReplyLumpKind, SerError, SipMsg};
 use crate::core::net::Proto;
 use crate::core::settings;
-use crate::core::sip::{FirstLine, HdrType, Header};
+use crate::core::sip::{HdrType, Header};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
@@ -85,12 +85,12 @@ pub fn build_reply<'a>(
     to_tag: Option<&[u8]>,
 ) -> Result<&'a [u8], SerError> {
     msg.sip.parse_all().map_err(|_| SerError::BAD_REQ)?;
-    let FirstLine::Request { version, .. } = *msg.sip.first() else {
+    if !msg.sip.is_request() {
         return Err(SerError::BUG);
-    };
+    }
     let mut out = BumpVec::with_capacity_in(msg.sip.headers_end() + 512, msg.arena);
-    out.extend_from_slice_copy(version);
-    out.push(b' ');
+    // Our own version, also where the request names another (RFC 3261 §8.2.6, §7.1).
+    out.extend_from_slice_copy(b"SIP/2.0 ");
     push_number(&mut out, code.into());
     out.push(b' ');
     push_one_line(&mut out, reason);
