@@ -3,6 +3,7 @@
 
 #![allow(dead_code)]
 
+pub mod sip;
 pub mod tree;
 
 use std::fs::File;
@@ -30,7 +31,16 @@ pub fn modules_dir() -> PathBuf {
 
 /// Path of a module for `loadmodule`.
 pub fn module(name: &str) -> PathBuf {
-    modules_dir().join(format!("lib{name}.so"))
+    let path = modules_dir().join(format!("lib{name}.so"));
+    let built = "cargo build --workspace makes it";
+    assert!(path.exists(), "{} is missing: {built}", path.display());
+    path
+}
+
+/// The `loadmodule` lines of these modules, in that order.
+pub fn load(names: &[&str]) -> String {
+    let line = |name: &&str| format!("loadmodule \"{}\"\n", module(name).display());
+    names.iter().map(line).collect()
 }
 
 /// A UDP port of 127.0.0.1 that nobody uses and no other test of this program gets.
@@ -86,7 +96,28 @@ impl Setup {
 
     /// Content of a file of the test's folder; empty if there is none.
     pub fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+        let bytes = std::fs::read(self.path(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The address that the command line names.
+    pub fn addr(&self) -> (&'static str, u16) {
+        ("127.0.0.1", self.port)
+    }
+
+    /// The pids of all processes that were started with this setup's config.
+    pub fn processes(&self) -> Vec<i32> {
+        let config = self.path("ser.cfg");
+        let config = config.to_str().expect("a plain name");
+        let entries = std::fs::read_dir("/proc").expect("proc is mounted");
+        let pids = entries
+            .flatten()
+            .filter_map(|e| e.file_name().to_str()?.parse().ok());
+        let ours = |pid: &i32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(config)
+        };
+        pids.filter(ours).collect()
     }
 
     /// The server with config, address, two receivers, and `options`.
@@ -114,8 +145,12 @@ impl Setup {
     /// Starts it in the foreground (`options` say so); stderr goes to the file `err`. Returns when
     /// the tree stands.
     pub fn foreground(&self, options: &[&str]) -> Foreground {
+        self.start(self.command(options))
+    }
+
+    /// The same with a command of the test's own.
+    pub fn start(&self, mut command: Command) -> Foreground {
         let err = File::create(self.path("err")).expect("a file for stderr");
-        let mut command = self.command(options);
         let child = command.stdout(Stdio::null()).stderr(err).spawn();
         let child = child.expect("the server starts");
         let tree = Tree::of(child.id() as i32);

@@ -1,15 +1,20 @@
 //! The argument of `-l`: `[proto:]host[:port]`.
 //!
-//! The host is an IPv4 address, an IPv6 address in brackets, a host name or the name of an interface.
+//! The host is an IPv4 address, an IPv6 address in brackets, a host name or the name of an interface. An
+//! IPv6 address that stands alone needs no brackets.
 
 use crate::core::net::Proto;
 use crate::core::net::SocketId;
+use std::net::Ipv6Addr;
 
-/// Parses an address specifier; the error is SER's log text.
+/// Parses an address specifier; the error says what is wrong with it.
 pub(super) fn parse(text: &str) -> Result<SocketId, String> {
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Ok(id(None, &format!("[{text}]"), None));
+    }
     let colons = colons_outside_brackets(text)?;
     if text.ends_with(':') {
-        return Err(format!("ERROR: parse_phostport: too many colons in {text}"));
+        return Err("too many colons".into());
     }
     match colons.as_slice() {
         [] => Ok(id(None, text, None)),
@@ -17,21 +22,21 @@ pub(super) fn parse(text: &str) -> Result<SocketId, String> {
             let (left, right) = (&text[..*at], &text[at + 1..]);
             match port(right) {
                 Some(port) => Ok(id(None, left, Some(port))),
-                None if is_number(right) => Err(bad_port(right, text)),
-                None => Ok(id(Some(proto(left, text)?), right, None)),
+                None if is_number(right) => Err(bad_port(right)),
+                None => Ok(id(Some(proto(left)?), right, None)),
             }
         }
         [first, second] => {
             let (right, host) = (&text[second + 1..], &text[first + 1..*second]);
-            let port = port(right).ok_or_else(|| bad_port(right, text))?;
-            let proto = proto(&text[..*first], text)?;
+            let port = port(right).ok_or_else(|| bad_port(right))?;
+            let proto = proto(&text[..*first])?;
             Ok(id(Some(proto), host, Some(port)))
         }
-        _ => Err(format!("ERROR: parse_phostport: too many colons in {text}")),
+        _ => Err("too many colons".into()),
     }
     .and_then(|id| {
         if id.host.is_empty() {
-            return Err(format!("ERROR: parse_phostport: no host in {text}"));
+            return Err("no host".into());
         }
         Ok(id)
     })
@@ -50,18 +55,14 @@ fn colons_outside_brackets(text: &str) -> Result<Vec<usize>, String> {
             (b'[', false) => open = true,
             (b']', true) => open = false,
             (b'[' | b']', _) => {
-                return Err(format!(
-                    "ERROR: parse_phostport: too many brackets in {text}"
-                ));
+                return Err("too many brackets".into());
             }
             (b':', false) => colons.push(at),
             (_, _) => {}
         }
     }
     if open {
-        return Err(format!(
-            "ERROR: parse_phostport: too many brackets in {text}"
-        ));
+        return Err("too many brackets".into());
     }
     Ok(colons)
 }
@@ -74,18 +75,16 @@ fn port(text: &str) -> Option<u16> {
     is_number(text).then(|| text.parse().ok())?
 }
 
-fn bad_port(port: &str, text: &str) -> String {
-    format!("ERROR: parse_phostport: bad port number {port} in {text}")
+fn bad_port(port: &str) -> String {
+    format!("bad port number {port}")
 }
 
-fn proto(name: &str, text: &str) -> Result<Proto, String> {
+fn proto(name: &str) -> Result<Proto, String> {
     match name.to_ascii_lowercase().as_str() {
         "udp" => Ok(Proto::Udp),
         "tcp" => Ok(Proto::Tcp),
         "tls" => Ok(Proto::Tls),
-        _ => Err(format!(
-            "ERROR: parse_phostport: bad protocol {name} in {text}"
-        )),
+        _ => Err(format!("bad protocol {name}")),
     }
 }
 
@@ -115,6 +114,7 @@ mod tests {
     #[test]
     fn colons_inside_brackets_belong_to_the_address() {
         assert_eq!(ok("[::1]"), (None, "[::1]".into(), None));
+        assert_eq!(ok("::1"), (None, "[::1]".into(), None));
         assert_eq!(
             ok("tls:[::1]:5061"),
             (Some(Proto::Tls), "[::1]".into(), Some(5061))
@@ -126,7 +126,8 @@ mod tests {
         for (text, what) in [
             ("a:b:c:1", "too many colons"),
             ("1.2.3.4:", "too many colons"),
-            ("::1", "bad protocol"),
+            (":::1", "too many colons"),
+            (":5060:", "too many colons"),
             ("[[::1]]", "too many brackets"),
             ("[::1", "too many brackets"),
             ("udp:1.2.3.4:x", "bad port"),

@@ -63,7 +63,10 @@ fn apply_value(
         b'b' => settings.maxbuffer = buffer_size(value)?,
         b'l' => more.listen.push(listen_address(&text())?),
         b'n' => settings.children = processes(value, 'n')?.unwrap_or(CHILDREN),
-        b'N' => store_tcp_children(settings, processes(value, 'N')?),
+        b'N' => {
+            let n = processes(value, 'N')?.unwrap_or(0);
+            settings.stored.push(("tcp_children".into(), n.to_string()));
+        }
         b'W' => settings
             .stored
             .push(("tcp_poll_method".into(), poll_method(&text())?)),
@@ -87,22 +90,13 @@ fn buffer_size(value: &OsString) -> Result<u32, String> {
 }
 
 fn listen_address(text: &str) -> Result<SocketId, String> {
-    listen_addr::parse(text).map_err(|why| {
-        log::error!("{why}");
-        format!("bad -l address specifier: {text}")
-    })
+    listen_addr::parse(text).map_err(|why| format!("bad -l address specifier: {text}: {why}"))
 }
 
 /// `None`: zero or less, which means the default.
 fn processes(value: &OsString, letter: char) -> Result<Option<u32>, String> {
     let n = number(value).ok_or_else(|| bad(&format!("bad process number: -{letter}"), value))?;
     Ok(u32::try_from(n).ok().filter(|&n| n > 0))
-}
-
-fn store_tcp_children(settings: &mut Settings, n: Option<u32>) {
-    if let Some(n) = n {
-        settings.stored.push(("tcp_children".into(), n.to_string()));
-    }
 }
 
 fn poll_method(name: &str) -> Result<String, String> {
@@ -153,7 +147,8 @@ mod tests {
     fn a_number_of_processes_that_makes_no_sense_becomes_the_default() {
         assert_eq!(run("-n 0").0.children, 8);
         assert_eq!(run("-n -5").0.children, 8);
-        assert!(run("-N 0").0.stored.is_empty());
+        let as_many_as_for_udp = ("tcp_children".to_string(), "0".to_string());
+        assert_eq!(run("-N -1").0.stored, [as_many_as_for_udp]);
     }
 
     #[test]
@@ -172,7 +167,10 @@ mod tests {
         assert_eq!(refused("-n x"), "bad process number: -n x");
         assert_eq!(refused("-N 1x"), "bad process number: -N 1x");
         assert_eq!(refused("-b x"), "bad max buffer size number: -p x");
-        assert_eq!(refused("-l 1:2:3:4"), "bad -l address specifier: 1:2:3:4");
+        assert_eq!(
+            refused("-l 1:2:3:4"),
+            "bad -l address specifier: 1:2:3:4: too many colons"
+        );
         assert_eq!(
             refused("-W bogus"),
             "bad poll method name: -W bogus\ntry one of poll, epoll_lt, epoll_et, sigio_rt, select."

@@ -22,9 +22,9 @@ use crate::core::process::{
 use crate::core::script::{self, Program};
 use crate::core::settings::{self, Settings};
 use crate::core::{stats, time};
-use crate::crit;
 use crate::ipc::{MAX_PROCESSES, Segment, set_process_slot};
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
@@ -60,6 +60,7 @@ pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Resu
         ser_log::print_stderr(format_args!("config file ok, exiting..."));
         return Ok(());
     }
+    settle(&plan)?;
     prepare(&plan)?;
     run(plan, inherited)
 }
@@ -79,10 +80,8 @@ fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
     let identity = look_up_identity(&settings)?;
     let mut listen = target.listen;
     listen.extend(more.listen.iter().cloned());
-    let mut listeners = net::build(&listen, &target.aliases, &settings).map_err(|why| {
-        log::error!("ERROR: {why}");
-        format!("failed to initialize list addresses: {why}")
-    })?;
+    let mut listeners = net::build(&listen, &target.aliases, &settings)
+        .map_err(|why| format!("failed to initialize list addresses: {why}"))?;
     if mode == ForkMode::NoFork && !early.check {
         use_first_socket(&mut listeners)?;
     }
@@ -145,14 +144,32 @@ fn print_listen_block(listeners: &Listeners) {
     let _ = super::print(&net::listen_block(listeners));
 }
 
+/// Goes where the server will live. A server that runs already is found by its pid file here, before
+/// its sockets are in the way.
+fn settle(plan: &Plan) -> Result<(), Failed> {
+    // While its path can be reached: a chroot may follow.
+    ser_log::open_syslog();
+    // SER does not daemonize at all then: no pid file, no other directory.
+    if plan.mode == ForkMode::NoFork {
+        return Ok(());
+    }
+    let Settings {
+        chroot, workdir, ..
+    } = &plan.settings;
+    daemonize::enter(chroot.as_deref(), workdir.as_deref())?;
+    plan.more
+        .pid_file
+        .as_deref()
+        .map_or(Ok(()), PidFile::check)?;
+    Ok(())
+}
+
 /// What the whole tree shares: settings, memory, clock, sockets.
 fn prepare(plan: &Plan) -> Result<(), Failed> {
     settings::set(plan.settings.clone());
     let bytes = plan.shm_limit;
-    Segment::create(bytes).map_err(|why| {
-        log::error!("could not initialize shared memory pool, exiting...: {why}");
-        format!("Too much shared memory demanded: {bytes}")
-    })?;
+    Segment::create(bytes)
+        .map_err(|why| format!("Too much shared memory demanded: {bytes}: {why}"))?;
     log::info!("ser: shared memory: {bytes} bytes");
     set_process_slot(0);
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
@@ -175,17 +192,10 @@ fn sockets_to_bind(plan: &Plan) -> &'static [&'static SocketInfo] {
 
 /// Leaves the terminal as far as the mode asks for, then lives.
 fn run(plan: Plan, inherited: Inherited) -> Result<(), Failed> {
-    // While its path can be reached: a chroot may follow.
-    ser_log::open_syslog();
     let stop = match plan.mode {
-        // SER does not daemonize at all here: no pid file, no other directory.
-        ForkMode::NoFork => live(&plan, None)?,
-        ForkMode::Foreground => {
-            enter_directories(&plan.settings)?;
-            live_with_files(&plan, None)?
-        }
+        ForkMode::NoFork => live_to_the_end(&plan, None)?,
+        ForkMode::Foreground => live_with_files(&plan, None)?,
         ForkMode::Daemon => {
-            enter_directories(&plan.settings)?;
             let launcher = daemonize::detach()?;
             inherited.close();
             live_with_files(&plan, Some(launcher))?
@@ -201,19 +211,13 @@ fn run(plan: Plan, inherited: Inherited) -> Result<(), Failed> {
     }
 }
 
-fn enter_directories(settings: &Settings) -> Result<(), Failed> {
-    daemonize::enter(settings.chroot.as_deref(), settings.workdir.as_deref())
-        .inspect_err(|why| crit!("{why}"))?;
-    Ok(())
-}
-
 /// The pid file and the process group file exist as long as the server lives.
 fn live_with_files(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
     ser_log::set_process(0);
     let pid_file = plan.more.pid_file.as_deref();
     let pid_file = pid_file.map(PidFile::create).transpose()?;
     let result = create_pgid_file(plan).and_then(|pgid_file| {
-        let result = live(plan, launcher);
+        let result = live_to_the_end(plan, launcher);
         pgid_file.into_iter().for_each(PgidFile::remove);
         result
     });
@@ -230,13 +234,20 @@ fn create_pgid_file(plan: &Plan) -> Result<Option<PgidFile>, Failed> {
     }
 }
 
+/// A panic of the attendant ends the server, but its files go, and the exit status is that of a failure.
+fn live_to_the_end(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
+    // The panic hook has told what happened; the kernel tells the children.
+    catch_unwind(AssertUnwindSafe(|| live(plan, launcher)))
+        .unwrap_or_else(|_| Err(Failed(String::new())))
+}
+
 /// From the signals to the end of the tree.
 fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
     let signals = Attended::begin().map_err(|e| format!("cannot catch signals: {e}"))?;
     set_limits(plan)?;
     init(plan).inspect_err(|_| registry::destroy_modules())?;
-    let mut attendant =
-        Attendant::new(heritage(plan)?, signals).inspect_err(|_| registry::destroy_modules())?;
+    let attendant = heritage(plan).and_then(|h| Ok(Attendant::new(h, signals)?));
+    let mut attendant = attendant.inspect_err(|_| registry::destroy_modules())?;
     let started = attendant
         .start()
         .and_then(|()| attendant.close_terminal())
@@ -275,15 +286,29 @@ fn init(plan: &Plan) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Before a table of any length is made of a mistyped `children`.
+fn check_number(sockets: usize, children: u32) -> Result<(), Failed> {
+    let wanted = sockets.saturating_mul(children as usize);
+    if wanted < MAX_PROCESSES {
+        return Ok(());
+    }
+    let text = format!("{children} children for each of {sockets} sockets are too many processes");
+    Err(Failed(text))
+}
+
 fn heritage(plan: &Plan) -> Result<Heritage, Failed> {
     let first = net::listeners()
         .udp
         .first()
         .filter(|_| plan.mode == ForkMode::NoFork);
     let own_receiver = first.map(|&socket| OwnReceiver::new(socket)).transpose()?;
+    let (udp, children) = (&net::listeners().udp, plan.settings.children);
     let table = match own_receiver {
         Some(_) => Table::timers_only(),
-        None => Table::forking(&net::listeners().udp, plan.settings.children),
+        None => {
+            check_number(udp.len(), children)?;
+            Table::forking(udp, children)
+        }
     };
     Ok(Heritage {
         table,

@@ -29,7 +29,7 @@ fn try_forward(msg: &mut SipMsg<'_>) -> Result<(), SerError> {
     if settings::get().check_via && !is_ours(&via1) {
         crate::core::log::notice!(
             "ERROR: forward_reply: host in first via!=me : {}",
-            lossy(via1.hostport)
+            via1.hostport.escape_ascii()
         );
         return Err(SerError::BAD_VIA);
     }
@@ -48,10 +48,6 @@ fn try_forward(msg: &mut SipMsg<'_>) -> Result<(), SerError> {
     transmit(socket, buf, to)?;
     count(Counter::FwdReplies);
     Ok(())
-}
-
-fn lossy(text: &[u8]) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(text)
 }
 
 fn is_ours(via: &Via<'_>) -> bool {

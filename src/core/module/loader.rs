@@ -190,7 +190,7 @@ fn open(path: &Path) -> Result<&'static ModuleExports, LoadError> {
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|e| {
         LoadError::NotOpened {
             path: path.to_owned(),
-            why: e.to_string(),
+            why: std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string),
         }
     })?;
     let module_version = text(&library, path, "module_version")?;

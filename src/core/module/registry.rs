@@ -7,6 +7,7 @@ use super::{ArgType, Command, ModuleExports, ParamKind, Regex, ResponseFn};
 use crate::core::msg::{MAX_FLAG, RouteKind, SipMsg};
 use crate::core::rpc::RpcMethod;
 use parking_lot::RwLock;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -222,8 +223,7 @@ pub fn init_modules() -> Result<(), String> {
     for module in modules() {
         if let Some(init) = module.exports.init {
             log::debug!("initializing module {}", module.exports.name);
-            init()
-                .map_err(|why| format!("init of module {} failed: {why}", module.exports.name))?;
+            guarded(module, format_args!("init"), init)?;
         }
     }
     Ok(())
@@ -233,11 +233,8 @@ pub fn init_modules() -> Result<(), String> {
 pub fn init_child(rank: i32) -> Result<(), String> {
     for module in modules() {
         if let Some(child_init) = module.exports.child_init {
-            child_init(rank).map_err(|why| {
-                format!(
-                    "child_init({rank}) of module {} failed: {why}",
-                    module.exports.name
-                )
+            guarded(module, format_args!("child_init({rank})"), || {
+                child_init(rank)
             })?;
         }
     }
@@ -247,9 +244,24 @@ pub fn init_child(rank: i32) -> Result<(), String> {
 /// Runs every module's `destroy`, newest first; errors are logged.
 pub fn destroy_modules() {
     for module in modules().iter().rev() {
-        if let Some(Err(why)) = module.exports.destroy.map(|destroy| destroy()) {
-            log::error!("destroy of module {} failed: {why}", module.exports.name);
+        if let Some(destroy) = module.exports.destroy
+            && let Err(why) = guarded(module, format_args!("destroy"), destroy)
+        {
+            log::error!("{why}");
         }
+    }
+}
+
+/// Runs a function of a module; one that panics has failed.
+fn guarded(
+    module: &LoadedModule,
+    what: std::fmt::Arguments<'_>,
+    f: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
+    let name = module.exports.name;
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(result) => result.map_err(|why| format!("{what} of module {name} failed: {why}")),
+        Err(_) => Err(format!("{what} of module {name} panicked")),
     }
 }
 

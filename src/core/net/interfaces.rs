@@ -9,12 +9,9 @@ pub fn interface_addresses(name: &str) -> Vec<IpAddr> {
     if v4.is_empty() { all } else { v4 }
 }
 
-/// IPv4 addresses of all interfaces that are up.
-pub fn all_ipv4_addresses() -> Vec<IpAddr> {
+/// Addresses of all interfaces that are up.
+pub fn all_addresses() -> Vec<IpAddr> {
     addresses(|_| true)
-        .into_iter()
-        .filter(IpAddr::is_ipv4)
-        .collect()
 }
 
 fn addresses(wanted: impl Fn(&str) -> bool) -> Vec<IpAddr> {

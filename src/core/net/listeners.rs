@@ -2,11 +2,11 @@
 //!
 //! Built once from `listen=`, `-l` and `alias=` before the first fork, only read afterwards.
 
-use super::interfaces::{all_ipv4_addresses, interface_addresses, names_of};
+use super::interfaces::{all_addresses, interface_addresses, names_of};
 use super::{Proto, SocketId, SocketInfo};
 use crate::core::settings::Settings;
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::OnceLock;
 
 /// A further name of ours; port 0 and [`Proto::None`] stand for any.
@@ -79,11 +79,8 @@ pub fn build(
         );
     }
     if listen.is_empty() {
-        let ips = all_ipv4_addresses();
-        if ips.is_empty() {
-            return Err("no network interface is up and no listen address is given".into());
-        }
-        for ip in ips {
+        let ips = all_of_family(Ipv4Addr::UNSPECIFIED.into());
+        for ip in ips.map_err(|why| format!("no listen address is given, and {why}"))? {
             add(&mut all, settings, None, &ip.to_string(), ip, None);
         }
     }
@@ -110,8 +107,10 @@ fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
         .strip_prefix('[')
         .and_then(|h| h.strip_suffix(']'))
         .unwrap_or(host);
-    if let Ok(ip) = bare.parse() {
-        return Ok(vec![ip]);
+    match bare.parse() {
+        Ok(ip) if IpAddr::is_unspecified(&ip) => return all_of_family(ip),
+        Ok(ip) => return Ok(vec![ip]),
+        Err(_) => {}
     }
     let of_interface = interface_addresses(host);
     if !of_interface.is_empty() {
@@ -127,6 +126,17 @@ fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
         .ok_or_else(|| format!("could not resolve listen address {host}"))
 }
 
+/// `0.0.0.0` and `[::]`: every address of the family that the machine has now, because a Via needs a real
+/// one.
+fn all_of_family(any: IpAddr) -> Result<Vec<IpAddr>, String> {
+    let mut all = all_addresses();
+    all.retain(|ip| ip.is_ipv4() == any.is_ipv4());
+    if all.is_empty() {
+        return Err(format!("no network interface has an address for {any}"));
+    }
+    Ok(all)
+}
+
 /// Adds a socket for each protocol that the entry means; without one UDP, TCP and TLS (port + 1).
 fn add(
     all: &mut Listeners,
@@ -136,6 +146,7 @@ fn add(
     ip: IpAddr,
     port: Option<u16>,
 ) {
+    let port = port.filter(|port| *port != 0);
     let plain = port.unwrap_or(settings.port);
     let any = proto.is_none();
     if any || proto == Some(Proto::Udp) {
@@ -216,11 +227,10 @@ fn without_brackets(host: &[u8]) -> &[u8] {
 /// Whether `host:port` by `proto` is one of our sockets or aliases; port 0 and [`Proto::None`] match any.
 pub fn check_self(host: &[u8], port: u16, proto: Proto) -> bool {
     let all = get();
-    let bare = without_brackets(host);
+    let v6 = ipv6_literal(host);
+    let same_host = |ours: &str| same_host(host, v6, ours);
     let socket_matches = |s: &&'static SocketInfo| {
-        (port == 0 || s.port() == port)
-            && (bare.eq_ignore_ascii_case(without_brackets(s.addr_str.as_bytes()))
-                || host.eq_ignore_ascii_case(s.name.as_bytes()))
+        (port == 0 || s.port() == port) && (same_host(&s.addr_str) || same_host(&s.name))
     };
     let lists = [
         (Proto::Udp, &all.udp),
@@ -234,8 +244,24 @@ pub fn check_self(host: &[u8], port: u16, proto: Proto) -> bool {
         || all.aliases.iter().any(|a| {
             (port == 0 || a.port == 0 || a.port == port)
                 && (proto == Proto::None || a.proto == Proto::None || a.proto == proto)
-                && host.eq_ignore_ascii_case(a.host.as_bytes())
+                && same_host(&a.host)
         })
+}
+
+/// The address that `host` is if it is an IPv6 literal, with or without brackets.
+fn ipv6_literal(host: &[u8]) -> Option<Ipv6Addr> {
+    let bare = without_brackets(host);
+    // A host name has no colon, and this is asked for each message.
+    bare.contains(&b':')
+        .then(|| std::str::from_utf8(bare).ok()?.parse().ok())?
+}
+
+/// Names are the same in any case, IPv6 addresses (`v6`: what `host` is) however they are written.
+fn same_host(host: &[u8], v6: Option<Ipv6Addr>, ours: &str) -> bool {
+    match v6 {
+        Some(ip) => ipv6_literal(ours.as_bytes()) == Some(ip),
+        None => host.eq_ignore_ascii_case(ours.as_bytes()),
+    }
 }
 
 /// Our socket with that address, port and protocol.
@@ -355,6 +381,34 @@ mod tests {
         ];
         let all = build(&listen, &[], &Settings::default()).unwrap();
         assert_eq!(all.send_ipv4.unwrap().addr_str, "192.0.2.1");
+    }
+
+    #[test]
+    fn an_ipv6_address_is_the_same_however_it_is_written() {
+        let same =
+            |host: &str, ours| same_host(host.as_bytes(), ipv6_literal(host.as_bytes()), ours);
+        for host in ["2001:DB8::1", "[2001:db8:0:0::1]", "2001:db8:0:0:0:0:0:1"] {
+            assert!(same(host, "[2001:db8::1]"), "{host}");
+            assert!(!same(host, "[2001:db8::2]"), "{host}");
+        }
+        assert!(same("SIP.example.ORG", "sip.example.org"));
+        assert!(!same("[zz::1]", "[::1]"));
+    }
+
+    #[test]
+    fn the_unspecified_address_stands_for_all_that_the_machine_has() {
+        let all = build(
+            &[id(Some(Proto::Udp), "0.0.0.0", Some(0))],
+            &[],
+            &Settings::default(),
+        );
+        let all = all.unwrap();
+        assert!(all.udp.iter().any(|s| s.addr_str == "127.0.0.1"), "{all:?}");
+        assert!(
+            all.udp
+                .iter()
+                .all(|s| !s.ip().is_unspecified() && s.port() == 5060)
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::core::settings::Settings;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 /// Largest datagram.
 pub const BUF_SIZE: usize = 65_535;
@@ -13,21 +14,41 @@ pub const MIN_UDP_PACKET: usize = 32;
 /// Step of the second phase of the search for the largest receive buffer, in bytes.
 const PROBE_STEP: usize = 2048;
 
-/// Creates, configures and binds the socket of `info`.
+/// How often, and how far apart, a bind is tried again whose address is in use.
+const BIND_AGAIN: (u32, Duration) = (40, Duration::from_millis(100));
+
+/// Creates, configures and binds the socket of `info`. While the address is in use it waits up to four
+/// seconds: the processes of a server that was killed a moment ago may still be ending. (SER shares the
+/// address, so that a second instance takes the messages of the first.)
 pub fn bind(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
+    let (mut again, pause) = BIND_AGAIN;
+    loop {
+        match try_bind(info, settings) {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse && again > 0 => {
+                again -= 1;
+                std::thread::sleep(pause);
+            }
+            result => return result,
+        }
+    }
+}
+
+fn try_bind(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
     let domain = if info.addr.is_ipv4() {
         Domain::IPV4
     } else {
         Domain::IPV6
     };
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_reuse_address(true)?;
-    if info.addr.is_ipv4() {
-        if let Err(why) = socket.set_tos_v4(settings.tos.unsigned_abs()) {
-            log::warn!("WARNING: udp_init: setsockopt tos: {why}");
-        }
+    let tos = settings.tos.unsigned_abs();
+    let marked = if info.addr.is_ipv4() {
+        socket.set_tos_v4(tos)
     } else {
         socket.set_only_v6(true)?;
+        socket.set_tclass_v6(tos)
+    };
+    if let Err(why) = marked {
+        log::warn!("WARNING: udp_init: setsockopt tos: {why}");
     }
     multicast(&socket, info, settings)?;
     probe_max_receive_buffer(&socket, settings.maxbuffer as usize);
@@ -40,6 +61,8 @@ fn multicast(socket: &Socket, info: &SocketInfo, settings: &Settings) -> io::Res
     if !info.mcast {
         return Ok(());
     }
+    // Several programs of a machine may listen to a group.
+    socket.set_reuse_address(true)?;
     match info.ip() {
         IpAddr::V4(ip) => {
             socket.join_multicast_v4(&ip, &std::net::Ipv4Addr::UNSPECIFIED)?;

@@ -254,11 +254,19 @@ impl Attendant {
         let Some(entry) = self.table.get_mut(slot) else {
             return;
         };
-        if !why.is_empty() {
-            self.start_failure = Some(format!("{}: {why}", entry.desc));
-        } else if let State::Starting(pid) = entry.state {
-            entry.state = State::Running(pid);
-            shared::running(slot);
+        match entry.state {
+            // The first reason is the one that is told; others may follow from it.
+            State::Starting(_) if !why.is_empty() => {
+                let why = format!("{}: {why}", entry.desc);
+                self.start_failure.get_or_insert(why);
+            }
+            State::Starting(pid) => {
+                entry.state = State::Running(pid);
+                shared::running(slot);
+            }
+            State::Wanted | State::Running(_) | State::Dead => {
+                log::error!("{}: {why}", entry.desc);
+            }
         }
     }
 
@@ -310,7 +318,9 @@ impl Attendant {
         };
         entry.state = State::Dead;
         let (slot, how) = (entry.slot, describe_death(status));
-        let expected = self.stop.is_some() || was_told(status);
+        // After a failed start its reason is told, not its consequences.
+        let failed = self.start_failure.is_some();
+        let expected = failed || self.stop.is_some() || was_told(status);
         let level = if expected { level::INFO } else { level::ERR };
         let text = format_args!("child process {pid} ({}) {how}", entry.desc);
         log_fmt(level, text);

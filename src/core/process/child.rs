@@ -33,8 +33,8 @@ pub(super) struct Birth<'b> {
 pub(super) fn live(entry: &Entry, birth: &Birth<'_>) -> ! {
     match catch_unwind(AssertUnwindSafe(|| begin_and_work(entry, birth))) {
         Ok(Ok(())) => exit_now(0),
+        // The attendant tells why.
         Ok(Err(why)) => {
-            log::error!("{}: {why}", entry.desc);
             report(birth.reports, entry.slot, &why);
             exit_now(FAILED)
         }
@@ -87,7 +87,7 @@ fn work(entry: &Entry) -> Result<(), String> {
 pub(super) fn report(mut reports: &File, slot: u16, why: &str) {
     let why: String = why.chars().filter(|&c| c != '\n').take(800).collect();
     if let Err(e) = reports.write_all(format!("{slot} {why}\n").as_bytes()) {
-        log::debug!("report to the attendant: {e}");
+        log::error!("no report to the attendant ({e}): {why}");
     }
 }
 

@@ -6,7 +6,7 @@
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -21,21 +21,40 @@ impl PidFile {
     /// Writes the pid of this process. An old file is replaced when the process in it is gone.
     pub fn create(path: &Path) -> Result<PidFile, String> {
         let shown = path.display();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o644)
-            .open(path)
-            .map_err(|e| format!("unable to create pid file {shown}: {e}"))?;
+        let mut pid_file = loop {
+            let opened = PidFile::open_locked(path, true)?;
+            // Whoever held the lock until now may have removed the file.
+            if let Some(pid_file) = opened.filter(PidFile::is_ours) {
+                break pid_file;
+            }
+        };
+        check_old(&mut pid_file.file, path)?;
+        write_number(&mut pid_file.file, std::process::id())
+            .map_err(|e| format!("unable to write pid file {shown}: {e}"))?;
+        Ok(pid_file)
+    }
+
+    /// Whether [`PidFile::create`] can succeed, as far as an existing file says. Nothing is changed.
+    pub fn check(path: &Path) -> Result<(), String> {
+        match PidFile::open_locked(path, false)? {
+            Some(mut pid_file) => check_old(&mut pid_file.file, path),
+            None => Ok(()),
+        }
+    }
+
+    /// `None`: there is no file, and none was to be created.
+    fn open_locked(path: &Path, create: bool) -> Result<Option<PidFile>, String> {
+        let shown = path.display();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(create).mode(0o644);
+        let file = match options.open(path) {
+            Err(e) if e.kind() == ErrorKind::NotFound && !create => return Ok(None),
+            file => file.map_err(|e| format!("unable to create pid file {shown}: {e}"))?,
+        };
         fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| format!("running process found in the pid file {shown}"))?;
-        check_old(&mut file, path)?;
-        write_number(&mut file, std::process::id())
-            .map_err(|e| format!("unable to write pid file {shown}: {e}"))?;
         let path = path.to_owned();
-        Ok(PidFile { path, file })
+        Ok(Some(PidFile { path, file }))
     }
 
     /// Removes the file if it is still the one that was written here. A directory that a changed
@@ -124,8 +143,7 @@ fn is_server(pid: i32) -> bool {
     }
 }
 
-/// The process group file: written with the group's number when the server leads a group of its own,
-/// else removed if it is a file of that kind.
+/// The process group file: written with the group's number when the server leads a group of its own.
 #[derive(Debug)]
 pub struct PgidFile {
     path: PathBuf,
@@ -133,7 +151,8 @@ pub struct PgidFile {
 }
 
 impl PgidFile {
-    /// Writes `pgid`; `None`: there is no group of our own, an old file is removed.
+    /// Writes `pgid`; `None`: there is no group of our own, and nothing is written. A file that
+    /// holds no number is an error, one of another instance stays.
     pub fn create(path: &Path, pgid: Option<i32>) -> Result<Option<PgidFile>, String> {
         let shown = path.display();
         if let Ok(mut old) = File::open(path) {

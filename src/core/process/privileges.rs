@@ -65,7 +65,9 @@ impl Identity {
         if let Some(uid) = uid {
             setuid(uid).map_err(|e| format!("cannot change uid to {uid}: {e}"))?;
         }
-        Ok(())
+        // The kernel writes no core file of a process that has changed its user, unless told so. The
+        // limit of the core size decides.
+        nix::sys::prctl::set_dumpable(true).map_err(|e| format!("PR_SET_DUMPABLE: {e}"))
     }
 
     fn set_supplementary_groups(&self, gid: Option<Gid>) -> Result<(), String> {

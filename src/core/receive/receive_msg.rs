@@ -15,6 +15,7 @@ use crate::core::stats::{Counter, count};
 use bumpalo::Bump;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 
 /// What became of the message, for the caller that owns the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +26,9 @@ pub enum Outcome {
     Failed,
 }
 
+/// So much of a message is shown in the log.
+const LONGEST_SHOWN: usize = 4096;
+
 thread_local! {
     static MSG_NO: Cell<u32> = const { Cell::new(0) };
 }
@@ -32,14 +36,37 @@ thread_local! {
 /// Processes one message. Nothing in `arena` is needed afterwards. A panic costs this message alone.
 pub fn receive_msg(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| process(buf, rcv, arena))).unwrap_or_else(|_| {
-        count(Counter::Panics);
-        log::error!(
-            "ERROR: receive_msg: panic while processing a message from {}: {}",
-            rcv.src,
-            String::from_utf8_lossy(&buf[..buf.len().min(200)])
-        );
+        tell_panic(buf, rcv);
         Outcome::Failed
     })
+}
+
+/// The panic hook has told what happened and where; this tells to which message.
+fn tell_panic(buf: &[u8], rcv: ReceiveInfo) {
+    count(Counter::Panics);
+    log::error!(
+        "ERROR: receive_msg: panic in the script's line {} while processing a message from {}: <{}>",
+        script::CURRENT_LINE.load(Ordering::Relaxed),
+        rcv.src,
+        shown(buf)
+    );
+}
+
+/// Runs the script and what belongs to it. `None`: it panicked; what follows (the modules' callbacks
+/// that clean up after a message) is done all the same.
+fn guarded<'a>(msg: &mut SipMsg<'a>, f: impl FnOnce(&mut SipMsg<'a>) -> i32) -> Option<i32> {
+    match catch_unwind(AssertUnwindSafe(|| f(msg))) {
+        Ok(value) => Some(value),
+        Err(_) => {
+            tell_panic(msg.buf(), msg.rcv);
+            None
+        }
+    }
+}
+
+/// A stranger's bytes in the log: they can neither end the line nor steer a terminal.
+fn shown(buf: &[u8]) -> impl std::fmt::Display {
+    buf[..buf.len().min(LONGEST_SHOWN)].escape_ascii()
 }
 
 fn process(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
@@ -50,9 +77,10 @@ fn process(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
         Err(why) => {
             count(Counter::DropParse);
             log::error!(
-                "ERROR: receive_msg: parse_msg failed: {}; message=<{}>",
+                "ERROR: parse_msg: {} from {}: message=<{}>",
                 why.describe(buf),
-                String::from_utf8_lossy(buf)
+                rcv.src,
+                shown(buf)
             );
             return Outcome::Failed;
         }
@@ -70,10 +98,7 @@ fn request(msg: &mut SipMsg<'_>, version: &[u8]) -> Outcome {
         .get(..7)
         .is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/2.0"))
     {
-        return match nonsip::run(msg) {
-            NonSipResult::Error => Outcome::Failed,
-            NonSipResult::Drop | NonSipResult::Pass | NonSipResult::Accept => Outcome::Done,
-        };
+        return non_sip(msg);
     }
     if msg.sip.via1().is_none() {
         count(Counter::DropVia);
@@ -85,16 +110,34 @@ fn request(msg: &mut SipMsg<'_>, version: &[u8]) -> Outcome {
         return Outcome::Done;
     }
     msg.route_kind = RouteKind::Request;
-    let result = script::run_request_route(msg);
-    if result < 0 {
+    let result = guarded(msg, script::run_request_route);
+    if result.is_some_and(|value| value < 0) {
         count(Counter::ScriptErrors);
         log::warn!("WARNING: receive_msg: error while trying script");
     }
     script_cb::exec_post_req_cb(msg);
-    if result < 0 {
-        Outcome::Failed
-    } else {
-        Outcome::Done
+    outcome(result)
+}
+
+/// Not for the script: a hook takes it, or nobody.
+fn non_sip(msg: &mut SipMsg<'_>) -> Outcome {
+    match nonsip::run(msg) {
+        NonSipResult::Accept => Outcome::Done,
+        NonSipResult::Drop | NonSipResult::Pass => {
+            count(Counter::DropNonSip);
+            Outcome::Done
+        }
+        NonSipResult::Error => {
+            count(Counter::DropNonSip);
+            Outcome::Failed
+        }
+    }
+}
+
+fn outcome(result: Option<i32>) -> Outcome {
+    match result {
+        Some(0..) => Outcome::Done,
+        Some(..0) | None => Outcome::Failed,
     }
 }
 
@@ -110,18 +153,22 @@ fn reply(msg: &mut SipMsg<'_>) -> Outcome {
         return Outcome::Done;
     }
     msg.route_kind = RouteKind::OnReply;
-    let result = script::run_reply_route(msg).unwrap_or(1);
-    if result < 0 {
-        count(Counter::ScriptErrors);
-        log::warn!("WARNING: receive_msg: error while trying onreply script");
-    }
-    if result > 0 {
-        forward_reply(msg);
+    let result = guarded(msg, |msg| {
+        let result = script::run_reply_route(msg).unwrap_or(1);
+        if result > 0 {
+            // It counts and logs its own failure.
+            forward_reply(msg);
+        }
+        result
+    });
+    match result {
+        Some(..0) => {
+            count(Counter::ScriptErrors);
+            log::warn!("WARNING: receive_msg: error while trying onreply script");
+        }
+        Some(0) => count(Counter::DropReply),
+        Some(1..) | None => {}
     }
     script_cb::exec_post_rpl_cb(msg);
-    if result < 0 {
-        Outcome::Failed
-    } else {
-        Outcome::Done
-    }
+    outcome(result)
 }

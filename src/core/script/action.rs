@@ -6,6 +6,7 @@ use crate::core::module::{Arg, Command, Regex};
 use crate::core::msg::AvpSpec;
 use crate::core::net::{Proto, SocketId, SocketInfo, find_socket, parse_ip};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A statement and the line it stands in.
 #[derive(Debug)]
@@ -157,9 +158,9 @@ impl Action {
                 Ok(())
             }
             ActionKind::Module { command, args } => match command.fixup {
-                Some(fixup) => {
-                    fixup(args).map_err(|why| at_line(format!("{}: {why}", command.name)))
-                }
+                Some(fixup) => catch_unwind(AssertUnwindSafe(|| fixup(args)))
+                    .unwrap_or_else(|_| Err("its fixup panicked".into()))
+                    .map_err(|why| at_line(format!("{}: {why}", command.name))),
                 None => Ok(()),
             },
             ActionKind::If {

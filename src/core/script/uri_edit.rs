@@ -21,7 +21,7 @@ pub fn apply(msg: &mut SipMsg<'_>, op: &'static UriOp) -> i32 {
     let Ok(uri) = msg.parsed_uri() else {
         log::error!(
             "ERROR: do_action: bad uri <{}>",
-            String::from_utf8_lossy(msg.request_uri())
+            msg.request_uri().escape_ascii()
         );
         msg.error = SerError::BAD_URI;
         return -1;

@@ -32,9 +32,11 @@ counters! {
     DropParse = "drop.parse",
     /// Messages without a usable Via.
     DropVia = "drop.via",
-    /// Messages that a pre-script callback or a non-SIP hook took.
+    /// Messages that a pre-script callback took.
     DropCallback = "drop.callback",
-    /// Replies that do not belong to this server, or have nowhere to go.
+    /// Requests of another protocol or version that no hook accepted.
+    DropNonSip = "drop.nonsip",
+    /// Replies that do not belong to this server, have nowhere to go, or that the script dropped.
     DropReply = "drop.reply",
     /// Messages whose script ended with an error.
     ScriptErrors = "script.errors",

@@ -51,7 +51,10 @@ pub(super) fn compare_ip(
 ) -> i32 {
     let same = match right {
         IpRight::Net(net, bits) => in_net(ip, *net, *bits),
-        IpRight::Myself => check_self(ip.to_string().as_bytes(), 0, Proto::None),
+        IpRight::Myself => {
+            let text = bumpalo::format!(in msg.arena, "{}", ip);
+            check_self(text.as_bytes(), 0, Proto::None)
+        }
         IpRight::Name(name) => has_address(name, ip),
         IpRight::Avp(spec) => match msg.avps.lookup(spec) {
             Some(AvpValue::Str(text)) => is_address(text, ip),
@@ -64,7 +67,8 @@ pub(super) fn compare_ip(
             SelectResult::Error => return ERROR,
         },
         IpRight::Pattern(pattern) => {
-            return matches(msg, ip.to_string().as_bytes(), pattern);
+            let text = bumpalo::format!(in msg.arena, "{}", ip);
+            return matches(msg, text.as_bytes(), pattern);
         }
     };
     truth(same != negate)

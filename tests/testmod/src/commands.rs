@@ -1,0 +1,87 @@
+//! Script commands that go wrong.
+
+use crate::tell;
+use ser::core::module::{Arg, ArgType, Args, CmdFn, Command, FixupFn, RouteMask};
+use ser::core::msg::SipMsg;
+use ser::ipc::{LockRank, ShmMutex, ShmTag, ranked, shm_static};
+use std::sync::OnceLock;
+
+const fn command(name: &'static str, func: CmdFn, fixup: Option<FixupFn>) -> Command {
+    Command {
+        name,
+        func,
+        params: &[],
+        fixup,
+        routes: RouteMask::ALL,
+    }
+}
+
+pub(crate) const COMMANDS: &[Command] = &[
+    command("test_panic", panic, None),
+    command("test_panic_locked", panic_locked, Some(make_lock)),
+    command("test_lock", lock, Some(make_lock)),
+    command("test_abort", abort, None),
+    command("test_hang", hang, None),
+    command("test_fixup_panics", nothing, Some(fixup_panics)),
+    Command {
+        name: "test_result",
+        func: result,
+        params: &[ArgType::Int],
+        fixup: None,
+        routes: RouteMask::ALL,
+    },
+];
+
+/// What [`lock`] and [`panic_locked`] count in.
+static COUNTER: OnceLock<&'static ShmMutex<u64>> = OnceLock::new();
+
+fn make_lock(_args: &mut [Arg]) -> Result<(), String> {
+    if COUNTER.get().is_none() {
+        let counter = ranked(LockRank::MODULE, 0);
+        let counter = shm_static(counter, ShmTag::CORE).map_err(|_| "no shared memory")?;
+        COUNTER.get_or_init(|| counter);
+    }
+    Ok(())
+}
+
+fn panic(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    panic!("told to panic")
+}
+
+/// Panics while it holds a lock that all processes share.
+fn panic_locked(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    let mut counter = COUNTER.get().expect("made by the fixup").lock();
+    *counter += 1;
+    panic!("told to panic with {}", *counter)
+}
+
+/// Takes and releases that lock.
+fn lock(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    let counter = *COUNTER.get().expect("made by the fixup").lock();
+    tell(format_args!("counter {counter}"));
+    1
+}
+
+fn abort(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    std::process::abort()
+}
+
+fn hang(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    tell(format_args!("hangs"));
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+fn nothing(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    1
+}
+
+fn fixup_panics(_args: &mut [Arg]) -> Result<(), String> {
+    panic!("told to panic in a fixup")
+}
+
+/// Returns its argument.
+fn result(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    args.int(0, msg).unwrap_or(-1) as i32
+}

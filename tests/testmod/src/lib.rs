@@ -1,0 +1,42 @@
+//! `testmod`: does on request what modules should not do (panic, hang, fail to start), and tells in the
+//! log, in lines that begin with `TEST:`, when the core calls it. It is not installed.
+
+mod commands;
+mod hooks;
+mod life;
+
+use ser::core::module::{IntParam, Param, ParamKind};
+
+const fn int(name: &'static str, place: &'static IntParam) -> Param {
+    let kind = ParamKind::Int(place);
+    Param { name, kind }
+}
+
+ser::module! {
+    name: "testmod",
+    cmds: commands::COMMANDS,
+    params: &[
+        int("fail_init", &life::FAIL_INIT),
+        int("panic_init", &life::PANIC_INIT),
+        int("fail_rank", &life::FAIL_RANK),
+        int("panic_rank", &life::PANIC_RANK),
+        int("panic_destroy", &life::PANIC_DESTROY),
+        int("tell_ranks", &life::TELL_RANKS),
+        int("workers", &life::WORKERS),
+        int("callbacks", &hooks::CALLBACKS),
+        int("pre_result", &hooks::PRE_RESULT),
+        int("nonsip_result", &hooks::NONSIP_RESULT),
+        int("response_result", &hooks::RESPONSE_RESULT),
+        int("timer", &life::TIMER),
+    ],
+    init: Some(life::init),
+    response: Some(hooks::response),
+    destroy: Some(life::destroy),
+    onbreak: Some(hooks::onbreak),
+    child_init: Some(life::child_init),
+}
+
+/// A line of the log that tests look for, visible at every `debug`.
+fn tell(text: std::fmt::Arguments<'_>) {
+    ser::core::log::alert!("TEST: {text}");
+}

@@ -1,0 +1,86 @@
+//! Start and end of the module, its processes and its timer.
+
+use crate::tell;
+use ser::core::module::IntParam;
+use ser::core::process::{ProcessSpec, idle, rank, register_process, register_procs, stop_if_told};
+use ser::core::time::register_timer;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// 1: `init` fails.
+pub(crate) static FAIL_INIT: IntParam = IntParam::new(0);
+/// 1: `init` panics.
+pub(crate) static PANIC_INIT: IntParam = IntParam::new(0);
+/// `child_init` fails in the processes of this rank.
+pub(crate) static FAIL_RANK: IntParam = IntParam::new(NO_RANK);
+/// `child_init` panics in the processes of this rank.
+pub(crate) static PANIC_RANK: IntParam = IntParam::new(NO_RANK);
+/// 1: `destroy` panics.
+pub(crate) static PANIC_DESTROY: IntParam = IntParam::new(0);
+/// 1: `child_init` tells its rank.
+pub(crate) static TELL_RANKS: IntParam = IntParam::new(0);
+/// How many processes the module adds.
+pub(crate) static WORKERS: IntParam = IntParam::new(0);
+/// 1: a timer runs every second, and panics the first time.
+pub(crate) static TIMER: IntParam = IntParam::new(0);
+
+const NO_RANK: i64 = 1000;
+static TIMER_CALLS: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) fn init() -> Result<(), String> {
+    if FAIL_INIT.get() != 0 {
+        return Err("told to fail".into());
+    }
+    assert!(PANIC_INIT.get() == 0, "told to panic in init");
+    crate::hooks::register()?;
+    if TIMER.get() != 0 {
+        register_timer(timer, 0, 1)?;
+    }
+    match u32::try_from(WORKERS.get()) {
+        Ok(count @ 1..) => register_process(ProcessSpec {
+            desc: "test worker".into(),
+            rank: rank::PROC_RPC,
+            count,
+            run: work,
+        }),
+        Ok(0) | Err(_) => Ok(()),
+    }
+}
+
+/// A process that waits to be stopped.
+fn work() {
+    tell(format_args!("worker runs"));
+    loop {
+        idle(|| std::thread::sleep(Duration::from_millis(50)));
+        stop_if_told();
+    }
+}
+
+fn timer(_seconds: u32, _param: u64) {
+    let calls = TIMER_CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+    tell(format_args!("timer call {calls}"));
+    assert!(calls != 1, "told to panic in the timer");
+}
+
+pub(crate) fn child_init(rank: i32) -> Result<(), String> {
+    if TELL_RANKS.get() != 0 {
+        tell(format_args!("child_init {rank}"));
+        if let Err(why) = register_procs(1) {
+            tell(format_args!("too late: {why}"));
+        }
+    }
+    if FAIL_RANK.get() == rank.into() {
+        return Err("told to fail".into());
+    }
+    assert!(
+        PANIC_RANK.get() != i64::from(rank),
+        "told to panic in child_init"
+    );
+    Ok(())
+}
+
+pub(crate) fn destroy() -> Result<(), String> {
+    tell(format_args!("destroy"));
+    assert!(PANIC_DESTROY.get() == 0, "told to panic in destroy");
+    Ok(())
+}
