@@ -30,6 +30,9 @@ unsafe impl<T: ShmSafe + Sync> Sync for ShmBox<T> {}
 // SAFETY: an offset means the same in every process.
 unsafe impl<T: ShmSafe> ShmSafe for ShmBox<T> {}
 
+// The box may move: its value stays where it is.
+impl<T: ShmSafe> Unpin for ShmBox<T> {}
+
 /// Takes memory for a `T` and writes `value` to it; on exhaustion the value is dropped.
 pub(super) fn place<T>(value: T, tag: ShmTag) -> Result<NonZeroU64, ShmFull> {
     const {

@@ -43,13 +43,25 @@ impl<T: ShmSafe> ShmVec<T> {
         }
     }
 
-    /// Makes room for `more` further elements.
+    /// Makes room for `more` further elements, and for some that may follow.
     pub fn try_reserve(&mut self, more: usize) -> Result<(), ShmFull> {
         let need = (self.len as usize).checked_add(more).ok_or(ShmFull)?;
         if need <= self.capacity as usize {
             return Ok(());
         }
-        let capacity = need.max(self.capacity as usize * 2).max(4);
+        self.grow(need.max(self.capacity as usize * 2).max(4))
+    }
+
+    /// Makes room for `more` further elements and no others.
+    pub fn try_reserve_exact(&mut self, more: usize) -> Result<(), ShmFull> {
+        let need = (self.len as usize).checked_add(more).ok_or(ShmFull)?;
+        if need <= self.capacity as usize {
+            return Ok(());
+        }
+        self.grow(need)
+    }
+
+    fn grow(&mut self, capacity: usize) -> Result<(), ShmFull> {
         let capacity32 = u32::try_from(capacity).map_err(|_| ShmFull)?;
         let bytes = capacity.checked_mul(size_of::<T>()).ok_or(ShmFull)?;
         let block = alloc::alloc(bytes, self.tag)?;

@@ -60,7 +60,7 @@ pub fn stateless_branch<'a>(msg: &mut SipMsg<'a>) -> Result<&'a [u8], ParseError
 }
 
 /// MD5 over what makes a request the same when it is sent again.
-fn identity(msg: &mut SipMsg<'_>) -> Result<[u8; 16], ParseError> {
+pub fn identity(msg: &mut SipMsg<'_>) -> Result<[u8; 16], ParseError> {
     let mut md5 = Md5::new();
     let from = msg.sip.from()?.raw;
     let to = msg.sip.to()?.raw;

@@ -57,7 +57,7 @@ pub fn send_reply(
 
 /// Where replies to this request go: back to the source, to its port if it asks for that (`rport`),
 /// else to the Via's port; with `reply_to_via` to the Via's host.
-fn reply_destination(msg: &SipMsg<'_>) -> Result<SocketAddr, SerError> {
+pub fn reply_destination(msg: &SipMsg<'_>) -> Result<SocketAddr, SerError> {
     let via = msg.sip.via1().ok_or(SerError::BAD_VIA)?;
     let to_source_port = msg.force_rport || via.rport.is_some();
     if settings::get().reply_to_via {

@@ -78,7 +78,7 @@ fn destination(via: &Via<'_>) -> Result<Destination, SerError> {
 }
 
 /// Queues the removal of the first Via: the header if it has one value, else that value alone.
-fn remove_first_via(msg: &mut SipMsg<'_>) -> Result<(), SerError> {
+pub fn remove_first_via(msg: &mut SipMsg<'_>) -> Result<(), SerError> {
     let header = msg
         .sip
         .header(HdrType::Via)

@@ -83,7 +83,8 @@ fn destination(
     }
 }
 
-fn ask_onsend<'a>(
+/// Runs the onsend_route, if there is one, on a request that is about to leave; an error: do not send it.
+pub fn ask_onsend<'a>(
     msg: &mut SipMsg<'a>,
     buf: &'a [u8],
     to: SocketAddr,
@@ -103,7 +104,7 @@ fn ask_onsend<'a>(
 }
 
 /// Sends a finished datagram; an error is logged where it happens.
-pub(super) fn transmit(
+pub fn transmit(
     socket: &'static SocketInfo,
     buf: &[u8],
     to: SocketAddr,

@@ -86,6 +86,7 @@ const CLASSES: [AvpClass; 4] = [
 #[derive(Debug)]
 pub struct Avps<'a> {
     items: BumpVec<'a, Avp<'a>>,
+    changed: bool,
 }
 
 impl<'a> Avps<'a> {
@@ -93,6 +94,7 @@ impl<'a> Avps<'a> {
     pub fn new_in(arena: &'a Bump) -> Self {
         Avps {
             items: BumpVec::new_in(arena),
+            changed: false,
         }
     }
     /// All attributes, oldest first.
@@ -103,6 +105,7 @@ impl<'a> Avps<'a> {
     /// All attributes for changing in place.
     #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [Avp<'a>] {
+        self.changed = true;
         &mut self.items
     }
     /// The attributes that `spec` means, index aside: those of the first class that has any, in the
@@ -142,6 +145,7 @@ impl<'a> Avps<'a> {
     }
     /// Adds one as the newest.
     pub fn push(&mut self, avp: Avp<'a>) {
+        self.changed = true;
         self.items.push(avp);
     }
     /// `$spec = value`: the first of its values, or with `append` a further one. A pattern cannot be
@@ -169,12 +173,18 @@ impl<'a> Avps<'a> {
     }
     /// Keeps those for which `keep` holds.
     pub fn retain(&mut self, keep: impl FnMut(&Avp<'a>) -> bool) {
+        self.changed = true;
         let mut keep = keep;
         self.items.retain(|a| keep(a));
     }
     /// Forgets all.
     pub fn clear(&mut self) {
+        self.changed = true;
         self.items.clear();
+    }
+    /// Whether anything was changed since the last call of this.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 }
 

@@ -55,6 +55,8 @@ pub struct SipMsg<'a> {
     pub retcode: i32,
     /// Set while an onsend_route runs.
     pub onsend: Option<OnSend<'a>>,
+    /// A transaction has answered this request with a final reply: no other final one may follow.
+    pub answered: bool,
     /// Value of Max-Forwards after `maxfwd` changed it in an edit.
     pub max_forwards: Option<u32>,
     now: Option<i64>,
@@ -87,6 +89,7 @@ impl<'a> SipMsg<'a> {
             route_kind: RouteKind::Request,
             retcode: 0,
             onsend: None,
+            answered: false,
             max_forwards: None,
             now: None,
         }
@@ -159,5 +162,11 @@ impl<'a> SipMsg<'a> {
     /// Unix time in seconds, the same for the whole life of the message.
     pub fn now(&mut self) -> i64 {
         *self.now.get_or_insert_with(crate::core::time::unix_time)
+    }
+}
+
+impl std::fmt::Debug for SipMsg<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SipMsg {} ({:?})", self.id, self.sip.first())
     }
 }

@@ -62,6 +62,19 @@ pub fn all_sockets() -> impl Iterator<Item = &'static SocketInfo> {
     all.udp.iter().chain(&all.tcp).chain(&all.tls).copied()
 }
 
+/// The socket whose [`SocketInfo::number`] it is.
+#[inline]
+pub fn socket_by_number(number: u16) -> Option<&'static SocketInfo> {
+    let (all, proto) = (get(), number >> 12);
+    let list = match proto {
+        p if p == Proto::Udp as u16 => &all.udp,
+        p if p == Proto::Tcp as u16 => &all.tcp,
+        p if p == Proto::Tls as u16 => &all.tls,
+        _ => return None,
+    };
+    list.get(usize::from(number & 0xfff)).copied()
+}
+
 /// Builds the lists: interfaces expanded, names resolved, duplicates dropped, aliases added.
 /// The error says which entry cannot be used.
 pub fn build(

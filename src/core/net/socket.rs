@@ -110,6 +110,11 @@ impl SocketInfo {
             udp: OnceLock::new(),
         }
     }
+    /// The number by which shared memory names this socket; see [`super::socket_by_number`].
+    #[inline]
+    pub fn number(&self) -> u16 {
+        (self.proto as u16) << 12 | (self.index as u16 & 0xfff)
+    }
     /// IP address.
     #[inline]
     pub fn ip(&self) -> IpAddr {

@@ -14,7 +14,7 @@ pub use calendar::format_time;
 pub use clock::{get_ticks, get_ticks_raw, ms_to_ticks, s_to_ticks, ticks_to_s, unix_time};
 pub use timers::{
     Handler, HandlerId, LegacyTimer, register_handler, register_timer, timer_add, timer_allow_del,
-    timer_del,
+    timer_del, timer_set,
 };
 pub(in crate::core) use timers::{advance, create, recover, run_slow, wait_slow};
 

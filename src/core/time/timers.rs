@@ -79,6 +79,14 @@ pub fn timer_add(timer: &TimerNode, delta: u32) -> Result<(), TimerError> {
     }
 }
 
+/// Sets `timer` to be due in `delta` ticks, whatever its state; see [`Wheel::set`] for the lock that callers
+/// need.
+pub fn timer_set(timer: &TimerNode, delta: u32) {
+    if let Some(wheel) = wheel() {
+        wheel.set(timer, delta);
+    }
+}
+
 /// Stops `timer`; waits while its handler runs in another process. True if it was pending.
 pub fn timer_del(timer: &TimerNode) -> Result<bool, TimerError> {
     match wheel() {

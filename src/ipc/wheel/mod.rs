@@ -203,6 +203,26 @@ impl Wheel {
         Ok(())
     }
 
+    /// Sets `timer` to be due `delta` ticks from now (0: at the next tick), whether it is fresh, pending or
+    /// ended; never waits for a handler. All calls for one timer, those of its own handler included, must
+    /// be made under one lock of the caller's; a handler that uses it returns [`ONE_SHOT`], and may be
+    /// called once too often when it was about to run.
+    pub fn set(&self, timer: &TimerNode, delta: u32) {
+        let delta = delta.min(MAX_DELTA);
+        timer.activate();
+        loop {
+            let place = timer.place.load(Ordering::SeqCst);
+            if place == 0 || self.unlink(timer, place) {
+                break;
+            }
+        }
+        timer
+            .wheel
+            .store(segment::offset_of(self), Ordering::Relaxed);
+        timer.interval.store(delta, Ordering::Relaxed);
+        self.link(timer, self.ticks().wrapping_add(delta));
+    }
+
     /// Links an unlinked `timer` to expire at tick `expire`, or at the next one to come; unless it
     /// was deleted meanwhile.
     fn link(&self, timer: &TimerNode, expire: u32) {

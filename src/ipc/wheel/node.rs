@@ -99,6 +99,12 @@ impl TimerNode {
         self.state.load(Ordering::Relaxed) & FAST != 0
     }
 
+    /// Marks the timer as added and not deleted.
+    pub(super) fn activate(&self) {
+        let kept = self.state.load(Ordering::Relaxed) & FAST;
+        self.state.store(kept | ACTIVE, Ordering::SeqCst);
+    }
+
     /// Makes a timer that ended or was deleted ready to be added again; false if it is pending.
     pub fn reinit(&self) -> bool {
         let idle = !self.is_pending();

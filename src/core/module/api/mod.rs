@@ -3,6 +3,7 @@
 //! sides see the same ones (SER: exported `load_xxx`/`bind_xxx` functions).
 
 mod sl;
+pub mod tm;
 pub mod usrloc;
 pub use sl::SlApi;
 

@@ -1,0 +1,108 @@
+//! failure_route: runs without any lock on a copy of the request, in the process in which the last branch
+//! ended; what comes meanwhile is kept and decided when it has ended.
+
+use crate::callbacks::{self, Event};
+use crate::context::{self, Context, Lookup};
+use crate::decide::{self, Next};
+use crate::reply::Work;
+use crate::saved::{self, Revived};
+use crate::table::{self, TxId};
+use crate::transaction::Transaction;
+use crate::newtran;
+use ser::core::msg::{Bump, RouteKind, SipMsg};
+use ser::core::script::{program, run_top_route};
+use ser::ipc::ShmStr;
+
+/// Does what an event of a transaction left to be done. `msg_id`: number of the message that caused it, 0 for
+/// a timer.
+pub fn go_on(id: TxId, mut next: Next, arena: &Bump, msg_id: u32) {
+    loop {
+        match next {
+            Next::Nothing => return,
+            Next::Replied(code) => return callbacks::response_out(id, code, arena),
+            Next::LocalDone(branch) => return callbacks::local_completed(id, branch, arena),
+            Next::Failure => next = run(id, arena, msg_id),
+        }
+    }
+}
+
+/// What a failure route works with.
+struct Case<'a> {
+    route: Option<usize>,
+    request: Revived<'a>,
+    winner: Option<usize>,
+    code: u16,
+}
+
+fn open<'a>(t: &mut Transaction, arena: &'a Bump) -> Case<'a> {
+    let name = std::str::from_utf8(&t.routes.failure).unwrap_or_default();
+    let route = program().and_then(|p| p.failure.find(name));
+    // It runs once, unless the route arms itself again.
+    t.routes.failure.replace(ShmStr::EMPTY);
+    let winner = decide::best(t);
+    Case {
+        route,
+        request: saved::revive(t, arena),
+        winner,
+        code: winner.map_or(0, |w| t.branches[w].last),
+    }
+}
+
+/// Runs the failure route once and decides again.
+fn run(id: TxId, arena: &Bump, msg_id: u32) -> Next {
+    let Some(case) = table::with(id, |t| open(t, arena)) else {
+        return Next::Nothing;
+    };
+    let context = Context {
+        lookup: Lookup::Found,
+        transaction: Some(id),
+        current_branch: case.winner,
+        ..Context::default()
+    };
+    let guard = Deciding(id);
+    let number = msg_id.wrapping_sub(1);
+    match case.request.message(arena, number) {
+        Ok(mut msg) => context::inside(context, || script(id, &case, &mut msg)),
+        Err(why) => log::error!("BUG: tm: a stored request cannot be read: {why:?}"),
+    }
+    drop(guard);
+    let mut work = Work::new_in(arena);
+    let next = table::with(id, |t| {
+        let next = if t.uas.state.is_final() {
+            Next::Nothing
+        } else {
+            decide::conclude(t, None, &mut work)
+        };
+        t.set_timers(work.now);
+        next
+    });
+    work.outbox.flush();
+    next.unwrap_or(Next::Nothing)
+}
+
+fn script(id: TxId, case: &Case<'_>, msg: &mut SipMsg<'_>) {
+    msg.route_kind = RouteKind::Failure;
+    callbacks::run(id, Event::OnFailure, Some(msg), None, case.code);
+    let before = msg.flags;
+    if let Some(route) = case.route {
+        run_top_route(RouteKind::Failure, route, msg);
+    }
+    let changed = msg.avps.take_changed();
+    if changed || msg.flags != before {
+        table::with(id, |t| {
+            t.msg_flags = msg.flags;
+            if newtran::save_avps(t, msg).is_err() {
+                log::error!("ERROR: tm: out of shared memory: attributes are lost");
+            }
+        });
+    }
+}
+
+/// The right to decide; given back also when the route panics.
+struct Deciding(TxId);
+
+impl Drop for Deciding {
+    fn drop(&mut self) {
+        table::with(self.0, |t| t.deciding = 0);
+    }
+}

@@ -1,0 +1,94 @@
+//! `tm`: stateful transactions (RFC 3261 §17, §16; RFC 6026).
+//!
+//! | file | what |
+//! |---|---|
+//! | `params` | parameters |
+//! | `table`, `transaction`, `tick` | the table in shared memory, a transaction, moments |
+//! | `client`, `server` | the state machines of both sides, pure |
+//! | `identity`, `newtran`, `context` | matching requests, making transactions, what this process is at |
+//! | `relay`, `forward`, `branch_id` | `t_relay`: branches, their messages |
+//! | `reply_in`, `decide`, `reply` | replies of next hops, what they mean, replies upstream |
+//! | `failure`, `cancel`, `hop` | failure_route, CANCEL, requests made from a branch's own |
+//! | `timers` | retransmission, final response timers, the end |
+//! | `saved`, `pack` | what the script decided, in shared memory |
+//! | `commands/` | the script functions |
+//! | `callbacks`, `stats` | what others are told |
+
+mod branch_id;
+mod callbacks;
+mod cancel;
+mod client;
+mod commands;
+mod context;
+mod decide;
+mod failure;
+mod forward;
+mod hop;
+mod identity;
+mod newtran;
+mod outbox;
+mod pack;
+mod params;
+mod relay;
+mod reply;
+mod reply_in;
+mod saved;
+mod server;
+mod stats;
+mod table;
+mod tick;
+mod timers;
+mod transaction;
+
+use ser::core::module::{Param, ParamKind};
+use ser::core::msg::SipMsg;
+use ser::core::receive::script_cb::{
+    POST_SCRIPT_CB, PRE_SCRIPT_CB, REQ_TYPE_CB, RPL_TYPE_CB, register_script_cb,
+};
+
+ser::module! {
+    name: "tm",
+    cmds: commands::COMMANDS,
+    params: &[
+        Param { name: "ruri_matching", kind: ParamKind::Int(&params::RURI_MATCHING) },
+        Param { name: "via1_matching", kind: ParamKind::Int(&params::VIA1_MATCHING) },
+        Param { name: "fr_timer", kind: ParamKind::Int(&params::FR_TIMER) },
+        Param { name: "fr_inv_timer", kind: ParamKind::Int(&params::FR_INV_TIMER) },
+        Param { name: "wt_timer", kind: ParamKind::Int(&params::WT_TIMER) },
+        Param { name: "delete_timer", kind: ParamKind::Int(&params::DELETE_TIMER) },
+        Param { name: "retr_timer1", kind: ParamKind::Int(&params::RETR_TIMER1) },
+        Param { name: "retr_timer2", kind: ParamKind::Int(&params::RETR_TIMER2) },
+        Param { name: "noisy_ctimer", kind: ParamKind::Int(&params::NOISY_CTIMER) },
+        Param { name: "uac_from", kind: ParamKind::Str(&params::UAC_FROM) },
+        Param { name: "unix_tx_timeout", kind: ParamKind::Int(&params::UNIX_TX_TIMEOUT) },
+        Param { name: "restart_fr_on_each_reply", kind: ParamKind::Int(&params::RESTART_FR) },
+        Param { name: "fr_timer_avp", kind: ParamKind::Str(&params::FR_TIMER_AVP) },
+        Param { name: "fr_inv_timer_avp", kind: ParamKind::Str(&params::FR_INV_TIMER_AVP) },
+        Param { name: "pass_provisional_replies", kind: ParamKind::Int(&params::PASS_PROVISIONAL) },
+        Param { name: "aggregate_challenges", kind: ParamKind::Int(&params::AGGREGATE_CHALLENGES) },
+        Param { name: "default_code", kind: ParamKind::Int(&params::DEFAULT_CODE) },
+        Param { name: "default_reason", kind: ParamKind::Str(&params::DEFAULT_REASON) },
+        Param { name: "auto_inv_100", kind: ParamKind::Int(&params::AUTO_INV_100) },
+    ],
+    init: Some(init),
+    response: Some(reply_in::reply_received),
+}
+
+fn init() -> Result<(), String> {
+    params::init()?;
+    table::init()?;
+    stats::init()?;
+    timers::init()?;
+    register_script_cb(before, PRE_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, 0)?;
+    register_script_cb(after, POST_SCRIPT_CB | REQ_TYPE_CB, 0)
+}
+
+fn before(_: &mut SipMsg<'_>, _: usize) -> i32 {
+    context::reset();
+    1
+}
+
+fn after(msg: &mut SipMsg<'_>, _: usize) -> i32 {
+    relay::after_script(msg);
+    1
+}

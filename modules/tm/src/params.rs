@@ -1,0 +1,85 @@
+//! The module's parameters; times in milliseconds, kept in ticks by those who use them.
+
+use ser::core::module::{IntParam, StrParam};
+use ser::core::msg::{AvpSpec, AvpTrack};
+use ser::core::time::ms_to_ticks;
+use std::sync::OnceLock;
+
+pub static RURI_MATCHING: IntParam = IntParam::new(1);
+pub static VIA1_MATCHING: IntParam = IntParam::new(1);
+pub static FR_TIMER: IntParam = IntParam::new(30_000);
+pub static FR_INV_TIMER: IntParam = IntParam::new(120_000);
+pub static WT_TIMER: IntParam = IntParam::new(5_000);
+/// Nothing waits for references here: accepted because configs set it.
+pub static DELETE_TIMER: IntParam = IntParam::new(200);
+pub static RETR_TIMER1: IntParam = IntParam::new(500);
+pub static RETR_TIMER2: IntParam = IntParam::new(4_000);
+pub static NOISY_CTIMER: IntParam = IntParam::new(0);
+pub static UAC_FROM: StrParam = StrParam::new("sip:foo@foo.bar");
+pub static UNIX_TX_TIMEOUT: IntParam = IntParam::new(500);
+pub static RESTART_FR: IntParam = IntParam::new(1);
+pub static FR_TIMER_AVP: StrParam = StrParam::none();
+pub static FR_INV_TIMER_AVP: StrParam = StrParam::none();
+pub static PASS_PROVISIONAL: IntParam = IntParam::new(0);
+pub static AGGREGATE_CHALLENGES: IntParam = IntParam::new(1);
+pub static DEFAULT_CODE: IntParam = IntParam::new(500);
+pub static DEFAULT_REASON: StrParam = StrParam::new("Server Internal Error");
+/// Not in SER 2.1, which always sends it: a 100 for INVITE as soon as a transaction relays it.
+pub static AUTO_INV_100: IntParam = IntParam::new(1);
+
+/// The timers in ticks and what is compiled, read once.
+#[derive(Debug)]
+pub struct Compiled {
+    pub fr: u32,
+    pub fr_inv: u32,
+    pub wait: u32,
+    pub retr1: u32,
+    pub retr2: u32,
+    pub fr_avp: Option<AvpSpec>,
+    pub fr_inv_avp: Option<AvpSpec>,
+}
+
+static COMPILED: OnceLock<Compiled> = OnceLock::new();
+
+/// Checks and compiles the parameters; from `init`.
+pub fn init() -> Result<(), String> {
+    let compiled = Compiled {
+        fr: ticks("fr_timer", &FR_TIMER)?,
+        fr_inv: ticks("fr_inv_timer", &FR_INV_TIMER)?,
+        wait: ticks("wt_timer", &WT_TIMER)?,
+        retr1: ticks("retr_timer1", &RETR_TIMER1)?,
+        retr2: ticks("retr_timer2", &RETR_TIMER2)?,
+        fr_avp: avp("fr_timer_avp", &FR_TIMER_AVP)?,
+        fr_inv_avp: avp("fr_inv_timer_avp", &FR_INV_TIMER_AVP)?,
+    };
+    COMPILED
+        .set(compiled)
+        .map_err(|_| "tm is initialised twice".into())
+}
+
+/// The compiled parameters.
+pub fn get() -> &'static Compiled {
+    COMPILED.get().expect("init runs before any message")
+}
+
+/// Milliseconds as at least one tick.
+pub fn to_ticks(ms: i64) -> Result<u32, String> {
+    let ms = u32::try_from(ms).map_err(|_| format!("{ms} ms is out of range"))?;
+    Ok(ms_to_ticks(ms).max(1))
+}
+
+fn ticks(name: &str, param: &IntParam) -> Result<u32, String> {
+    to_ticks(param.get()).map_err(|why| format!("parameter {name}: {why}"))
+}
+
+fn avp(name: &str, param: &StrParam) -> Result<Option<AvpSpec>, String> {
+    let Some(text) = param.get().filter(|t| !t.is_empty()) else {
+        return Ok(None);
+    };
+    let text = text.strip_prefix(b"$").unwrap_or(text);
+    let mut spec = ser::core::script::parse_avp_spec(text)
+        .map_err(|why| format!("parameter {name}: {why}"))?;
+    // SER looks in the to track whatever the name says.
+    spec.track = Some(AvpTrack::To);
+    Ok(Some(spec))
+}

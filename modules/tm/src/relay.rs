@@ -1,0 +1,131 @@
+//! `t_relay` and its kin (RFC 3261 §16): a transaction, a 100, the branches, and an answer if nothing could
+//! be sent.
+
+use crate::context;
+use crate::forward::{self, Hop};
+use crate::newtran::{NewTran, newtran};
+use crate::params;
+use crate::table::{self, TxId};
+use crate::transaction::Flag;
+use ser::core::forward::{Target, forward as forward_stateless};
+use ser::core::msg::{RouteKind, SerError, SipMsg};
+use ser::core::sip::Method;
+
+const TRYING: &[u8] = b"trying -- your call is important to us";
+
+/// In a main route: makes the transaction and relays. In a failure route: adds branches.
+pub fn relay(msg: &mut SipMsg<'_>, hop: Hop, replicate: bool) -> i32 {
+    match msg.route_kind {
+        RouteKind::Request => relay_new(msg, hop, replicate),
+        RouteKind::Failure => more_branches(msg, hop),
+        RouteKind::OnReply | RouteKind::Branch | RouteKind::OnSend => {
+            log::error!("ERROR: t_relay: not possible in this kind of route");
+            0
+        }
+    }
+}
+
+fn more_branches(msg: &mut SipMsg<'_>, hop: Hop) -> i32 {
+    let Some(id) = context::get().transaction else {
+        return SerError::UNSPEC.0;
+    };
+    match forward::forward(msg, id, hop) {
+        Ok(()) => 1,
+        Err(error) => {
+            msg.error = error;
+            log::error!("ERROR: t_relay: no branch was added: {error}");
+            -1
+        }
+    }
+}
+
+fn relay_new(msg: &mut SipMsg<'_>, hop: Hop, replicate: bool) -> i32 {
+    if msg.sip.method() != Method::Ack && msg.parsed_uri().is_err() {
+        log::error!("ERROR: t_relay: the Request-URI cannot be read");
+        msg.error = SerError::UNSPEC;
+        return SerError::UNSPEC.0;
+    }
+    let id = match newtran(msg) {
+        NewTran::Created(id) | NewTran::Exists(id) => id,
+        NewTran::Ack => return relay_ack(msg, hop),
+        NewTran::Absorbed => return 1,
+        NewTran::Failed(error) => {
+            msg.error = error;
+            return error.0;
+        }
+    };
+    if replicate {
+        table::with(id, |t| t.set(Flag::Local));
+    }
+    if msg.sip.method() == Method::Invite && !replicate && params::AUTO_INV_100.get() != 0 {
+        say_trying(msg, id);
+    }
+    match forward::forward(msg, id, hop) {
+        Ok(()) => 1,
+        Err(error) => {
+            msg.error = error;
+            if !replicate {
+                answer(msg, id, error);
+            }
+            error.0
+        }
+    }
+}
+
+/// An ACK for a 2xx, or for nothing that is known: no transaction is made for it.
+fn relay_ack(msg: &mut SipMsg<'_>, hop: Hop) -> i32 {
+    match hop {
+        Hop::Uri => forward_stateless(msg, &Target::NextHop { port: None }, None),
+        Hop::Fixed(to, proto) => forward_stateless(msg, &Target::Fixed(to), Some(proto)),
+    }
+}
+
+fn say_trying(msg: &mut SipMsg<'_>, id: TxId) {
+    let fresh = table::with(id, |t| t.uas.status == 0).unwrap_or(false);
+    if fresh && let Err(error) = forward::reply_now(msg, id, 100, TRYING) {
+        log::error!("ERROR: t_relay: 100 not sent: {error}");
+    }
+}
+
+/// The answer to a request that could not be relayed.
+fn answer(msg: &mut SipMsg<'_>, id: TxId, error: SerError) {
+    let (code, phrase) = error.answer();
+    let number = if error.0 == 0 { 1 } else { -error.0 };
+    let reason = format!("{phrase} ({number}/TM)");
+    if forward::reply_now(msg, id, code, reason.as_bytes()).is_err() {
+        release(id);
+    }
+}
+
+/// `t_release`: it ends now, answered or not.
+pub fn release(id: TxId) {
+    table::with(id, |t| {
+        let now = crate::tick::now();
+        t.set(Flag::Handled);
+        t.stop_branches();
+        t.put_on_wait(now, params::get().wait);
+        t.set_timers(now);
+    });
+}
+
+/// After the script: keeps what it changed late, and ends a transaction that it made and left alone.
+pub fn after_script(msg: &mut SipMsg<'_>) {
+    let ctx = context::get();
+    let Some(id) = ctx.transaction.filter(|_| ctx.created) else {
+        return;
+    };
+    let changed = msg.avps.take_changed();
+    let unhandled = table::with(id, |t| {
+        if changed || t.msg_flags != msg.flags {
+            t.msg_flags = msg.flags;
+            if crate::newtran::save_avps(t, msg).is_err() {
+                log::error!("ERROR: tm: out of shared memory: attributes are lost");
+            }
+        }
+        !t.has(Flag::Handled)
+    });
+    if unhandled == Some(true) {
+        log::debug!("tm: the script left a transaction alone, it is released");
+        release(id);
+    }
+}

@@ -1,0 +1,227 @@
+//! Replies of next hops (SER's reply_received): the client side steps on, the onreply_route runs, and what
+//! the reply means for the transaction is decided.
+
+use crate::branch_id::BranchId;
+use crate::callbacks::{self, Event};
+use crate::client::{ClientEvent, ClientState, Retransmit};
+use crate::context::{self, Context, Lookup};
+use crate::decide::{self, BranchReply, Next};
+use crate::outbox::Kind;
+use crate::reply::Work;
+use crate::table::{self, TxId};
+use crate::transaction::{BranchFlag, Flag, Repeater, Transaction};
+use crate::{cancel, failure, hop, newtran, params, saved, tick};
+use ser::core::forward::render;
+use ser::core::msg::{RouteKind, SipMsg};
+use ser::core::net::SocketInfo;
+use ser::core::script::{program, run_top_route};
+use ser::core::sip::{HdrType, Method};
+
+/// Lets the core go on with the reply: it is none of ours.
+const NOT_OURS: i32 = 1;
+/// The reply was taken.
+const TAKEN: i32 = 0;
+
+/// What was seen of the transaction when the reply was matched.
+struct Seen<'a> {
+    id: TxId,
+    branch: usize,
+    local: bool,
+    route: Option<usize>,
+    /// Attributes and message flags, where a route or callback will look at them.
+    avps: &'a [u8],
+    flags: u32,
+    callbacks: bool,
+    socket: Option<&'static SocketInfo>,
+}
+
+/// The module's `response` function.
+pub fn reply_received(msg: &mut SipMsg<'_>) -> i32 {
+    let via = msg.sip.via1().and_then(|via| via.branch);
+    let Some(id) = via.and_then(BranchId::parse) else {
+        return NOT_OURS;
+    };
+    let Ok((_, method)) = msg.sip.cseq() else {
+        return NOT_OURS;
+    };
+    let mut work = Work::new_in(msg.arena);
+    let mut bucket = table::lock(id.index);
+    let found = bucket.find_mut(|t| id.is_of(t) && id.branch < t.branches.len());
+    let Some(t) = found else { return NOT_OURS };
+    let code = msg.sip.status();
+    if Method::parse(method) == Method::Cancel && t.method != Method::Cancel as u16 {
+        let known = t.branches[id.branch].cancel.is_some();
+        cancel::replied(t, id.branch, code);
+        return if known { TAKEN } else { NOT_OURS };
+    }
+    if !same_method(t, method) || t.branches[id.branch].request.is_empty() {
+        return NOT_OURS;
+    }
+    step(t, id.branch, msg, &mut work);
+    let seen = look(t, id.branch, msg);
+    if seen.route.is_none() && !seen.callbacks {
+        let next = take(t, &seen, msg, &mut work);
+        t.set_timers(work.now);
+        drop(bucket);
+        finish(&seen, next, msg, work);
+        return TAKEN;
+    }
+    t.set_timers(work.now);
+    drop(bucket);
+    work.outbox.flush();
+    script(&seen, msg);
+    let mut work = Work::new_in(msg.arena);
+    let next = table::with(seen.id, |t| {
+        let next = take(t, &seen, msg, &mut work);
+        t.set_timers(work.now);
+        next
+    });
+    finish(&seen, next.unwrap_or(Next::Nothing), msg, work);
+    TAKEN
+}
+
+fn same_method(t: &Transaction, method: &[u8]) -> bool {
+    let number = Method::parse(method);
+    number as u16 == t.method && (number != Method::Other || t.request.starts_with(method))
+}
+
+/// The client side's step: timers, ACK, a CANCEL that waited.
+fn step<'a>(t: &mut Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work<'a>) {
+    let (compiled, code) = (params::get(), msg.sip.status());
+    let invite = t.has(Flag::Invite);
+    let fr_inv = t.fr_inv;
+    let b = &mut t.branches[i];
+    let step = b.state.on_event(invite, ClientEvent::Reply(code));
+    let was_pending = b.state.is_pending();
+    b.state = step.next;
+    b.set(BranchFlag::Replied);
+    match step.retransmit {
+        Retransmit::Keep => {}
+        Retransmit::Slow => b.repeat.slow(work.now, compiled.retr2),
+        Retransmit::Stop => b.repeat = Repeater::OFF,
+    }
+    if step.settled {
+        b.fr_at = tick::NEVER;
+    } else if invite && was_pending && restarts(code, b.last) {
+        b.ringing = true;
+        b.fr_at = tick::after(work.now, fr_inv);
+    }
+    if step.ack {
+        ack(t, i, msg, work);
+    }
+    if code < 200 && t.branches[i].has(BranchFlag::CancelWanted) {
+        t.branches[i].last = t.branches[i].last.max(code);
+        cancel::wanted(t, i, work);
+    }
+}
+
+/// Whether a provisional reply starts the ringing timer anew.
+fn restarts(code: u16, previous: u16) -> bool {
+    params::RESTART_FR.get() != 0 || code > previous && (code >= 180 || previous == 0)
+}
+
+/// Acknowledges a negative reply to an INVITE.
+fn ack<'a>(t: &Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work<'a>) {
+    let to = msg.sip.header(HdrType::To).ok().flatten().map(|h| h.raw);
+    let request = work.arena.alloc_slice_copy(&t.branches[i].request);
+    match hop::build(request, b"ACK", to, work.arena) {
+        Ok(ack) => work.outbox.push(Kind::Hop, t.branches[i].to, ack),
+        Err(why) => log::error!("BUG: tm: no ACK for a reply: {why:?}"),
+    }
+}
+
+fn look<'a>(t: &Transaction, branch: usize, msg: &SipMsg<'a>) -> Seen<'a> {
+    let route = (!t.routes.reply.is_empty()).then(|| {
+        let name = std::str::from_utf8(&t.routes.reply).ok()?;
+        program()?.onreply.find(name)
+    });
+    let route = route.flatten();
+    let callbacks = !t.callbacks.is_empty();
+    let looked_at = route.is_some() || callbacks;
+    Seen {
+        id: t.id(),
+        branch,
+        local: t.has(Flag::Local),
+        route,
+        avps: if looked_at { msg.store(&t.avps) } else { b"" },
+        flags: t.msg_flags,
+        callbacks,
+        socket: t.uas.to.socket(),
+    }
+}
+
+/// Callbacks and the onreply_route, with the attributes and flags of the transaction.
+fn script(seen: &Seen<'_>, msg: &mut SipMsg<'_>) {
+    let context = Context {
+        lookup: Lookup::Found,
+        transaction: Some(seen.id),
+        current_branch: Some(seen.branch),
+        ..Context::default()
+    };
+    let avps = msg.store(seen.avps);
+    msg.avps.clear();
+    saved::unpack_avps(avps, msg);
+    msg.flags = seen.flags;
+    context::inside(context, || {
+        if !seen.local {
+            let code = msg.sip.status();
+            callbacks::run(seen.id, Event::ResponseIn, None, Some(msg), code);
+        }
+        if let Some(route) = seen.route {
+            run_top_route(RouteKind::OnReply, route, msg);
+        }
+    });
+    let changed = msg.avps.take_changed();
+    if changed || msg.flags != seen.flags {
+        table::with(seen.id, |t| {
+            t.msg_flags = msg.flags;
+            if newtran::save_avps(t, msg).is_err() {
+                log::error!("ERROR: tm: out of shared memory: attributes are lost");
+            }
+        });
+    }
+}
+
+/// What the reply means; it is made ready to be passed on only if it may be.
+fn take<'a>(t: &mut Transaction, seen: &Seen<'_>, msg: &mut SipMsg<'a>, work: &mut Work<'a>) -> Next {
+    let code = msg.sip.status();
+    let buf = if code == 100 {
+        None
+    } else if seen.local {
+        Some(msg.buf())
+    } else {
+        passed_on(seen, msg)
+    };
+    let reply = BranchReply {
+        branch: seen.branch,
+        code,
+        buf,
+    };
+    decide::take(t, reply, work)
+}
+
+/// The reply without our Via, with the edits of the script.
+fn passed_on<'a>(seen: &Seen<'_>, msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
+    let socket = seen.socket?;
+    cancel::strip_via(msg).then(|| render(msg, socket))
+}
+
+fn finish(seen: &Seen<'_>, next: Next, msg: &mut SipMsg<'_>, work: Work<'_>) {
+    if let Next::Replied(code) = next
+        && seen.callbacks
+        && code < 300
+    {
+        callbacks::run(seen.id, Event::ResponseFwded, None, Some(msg), code);
+    }
+    let arena = msg.arena;
+    work.outbox.flush();
+    let done = seen.callbacks || next == Next::Failure || matches!(next, Next::LocalDone(_));
+    if done {
+        failure::go_on(seen.id, next, arena, msg.id);
+    }
+}
+
+/// Whether the branch waits for its first reply; for `t_branch_replied`.
+pub fn is_unanswered(state: ClientState) -> bool {
+    state == ClientState::Calling
+}

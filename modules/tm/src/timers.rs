@@ -1,0 +1,221 @@
+//! The two timers of a transaction. Repeating runs in the timer process and must be quick; what may run a
+//! script (final response timers) and the end of transactions run in the slow timer process.
+
+use crate::client::ClientEvent;
+use crate::decide::{self, Next};
+use crate::reply::Work;
+use crate::server::ServerEvent;
+use crate::stats::{self, Stat};
+use crate::table::{self, TxId};
+use crate::transaction::{BranchFlag, Dest, Flag, Timers, Transaction};
+use crate::{callbacks, cancel, failure, outbox, params, tick};
+use ser::core::msg::{Bump, BumpVec};
+use ser::core::time::{HandlerId, ONE_SHOT, register_handler};
+use std::cell::RefCell;
+use std::sync::OnceLock;
+
+static HANDLERS: OnceLock<(HandlerId, HandlerId)> = OnceLock::new();
+
+/// Registers the handlers; before the first fork.
+pub fn init() -> Result<(), String> {
+    let full = "too many timer handlers";
+    let repeat = register_handler(repeat).ok_or(full)?;
+    let expire = register_handler(expire).ok_or(full)?;
+    let _ = HANDLERS.set((repeat, expire));
+    Ok(())
+}
+
+/// The timers of a transaction, not set.
+pub fn make(id: TxId) -> Timers {
+    let (repeat, expire) = HANDLERS.get().expect("init runs before any message");
+    Timers {
+        repeat: repeat.fast_timer(id.to_data()),
+        expire: expire.slow_timer(id.to_data()),
+    }
+}
+
+thread_local! {
+    /// Memory of one run of a handler.
+    static ARENA: RefCell<Bump> = RefCell::new(Bump::with_capacity(64 * 1024));
+}
+
+fn with_arena(f: impl FnOnce(&Bump)) {
+    ARENA.with_borrow_mut(|arena| {
+        f(arena);
+        arena.reset();
+    });
+}
+
+/// In the timer process: sends again what is due.
+fn repeat(_tick: u32, data: u64) -> u32 {
+    let id = TxId::from_data(data);
+    with_arena(|arena| {
+        let mut due = BumpVec::new_in(arena);
+        table::with(id, |t| {
+            t.repeat_at = tick::NEVER;
+            collect(t, tick::now(), arena, &mut due);
+            t.set_timers(tick::now());
+        });
+        stats::add(Stat::Retransmissions, due.len() as i64);
+        for (branch, to, buf) in due {
+            if outbox::send(&to, buf).is_err()
+                && let Some(branch) = branch
+            {
+                // Whoever decides may run a script: not here.
+                give_up_soon(id, branch);
+            }
+        }
+    });
+    ONE_SHOT
+}
+
+type Due<'a> = (Option<usize>, Dest, &'a [u8]);
+
+fn collect<'a>(t: &mut Transaction, now: u32, arena: &'a Bump, due: &mut BumpVec<'a, Due<'a>>) {
+    let t2 = params::get().retr2;
+    if t.uas.repeat.fire(now, t2) {
+        due.push((None, t.uas.to, arena.alloc_slice_copy(&t.uas.reply)));
+    }
+    for (i, b) in t.branches.iter_mut().enumerate() {
+        if b.repeat.fire(now, t2) {
+            due.push((Some(i), b.to, arena.alloc_slice_copy(&b.request)));
+        }
+        if let Some(cancel) = &mut b.cancel
+            && cancel.repeat.fire(now, t2)
+        {
+            due.push((None, b.to, arena.alloc_slice_copy(&cancel.request)));
+        }
+    }
+}
+
+/// A request could not be sent again: the slow timer process ends the branch with a 503.
+fn give_up_soon(id: TxId, branch: usize) {
+    table::with(id, |t| {
+        let now = tick::now();
+        let b = &mut t.branches[branch];
+        if b.state.is_pending() {
+            b.repeat = crate::transaction::Repeater::OFF;
+            b.set(BranchFlag::SendFailed);
+            b.fr_at = tick::after(now, 0);
+            t.set_timers(now);
+        }
+    });
+}
+
+/// In the slow timer process: final response timers, the end of waiting.
+fn expire(_tick: u32, data: u64) -> u32 {
+    let id = TxId::from_data(data);
+    with_arena(|arena| {
+        let ended = table::with(id, |t| {
+            t.expire_at = tick::NEVER;
+            let ended = tick::is_due(t.wait_at, tick::now()) && t.deciding == 0;
+            if !ended {
+                postpone(t);
+            }
+            ended
+        });
+        match ended {
+            Some(true) => end(id),
+            Some(false) => fire_all(id, arena),
+            None => {}
+        }
+    });
+    ONE_SHOT
+}
+
+/// A transaction whose failure route still runs does not end.
+fn postpone(t: &mut Transaction) {
+    if t.deciding != 0 && tick::is_due(t.wait_at, tick::now()) {
+        t.wait_at = tick::after(tick::now(), params::get().wait);
+    }
+}
+
+fn end(id: TxId) {
+    if let Some(t) = table::remove(id) {
+        stats::add(Stat::Current, -1);
+        callbacks::destroyed(&t);
+        drop(t);
+    }
+}
+
+/// Fires every deadline that has come, one after the other.
+fn fire_all(id: TxId, arena: &Bump) {
+    loop {
+        let mut work = Work::new_in(arena);
+        let fired = table::with(id, |t| {
+            let next = fire_one(t, &mut work);
+            t.set_timers(work.now);
+            next
+        });
+        work.outbox.flush();
+        match fired.flatten() {
+            Some(next) => failure::go_on(id, next, arena, 0),
+            None => return,
+        }
+    }
+}
+
+/// Fires one deadline; `None`: there is none that has come.
+fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
+    let now = work.now;
+    if tick::is_due(t.uas.fr_at, now) {
+        t.uas.fr_at = tick::NEVER;
+        if let Some(step) = t.uas.state.on_event(true, ServerEvent::TimedOut) {
+            t.uas.state = step.next;
+            t.put_on_wait(now, params::get().wait);
+        }
+        return Some(Next::Nothing);
+    }
+    for i in 0..t.branches.len() {
+        let b = &mut t.branches[i];
+        if let Some(cancel) = &mut b.cancel
+            && tick::is_due(cancel.fr_at, now)
+        {
+            cancel.fr_at = tick::NEVER;
+            cancel.repeat = crate::transaction::Repeater::OFF;
+            return Some(Next::Nothing);
+        }
+        if tick::is_due(b.fr_at, now) {
+            b.fr_at = tick::NEVER;
+            return Some(branch_timed_out(t, i, work));
+        }
+    }
+    None
+}
+
+fn branch_timed_out(t: &mut Transaction, i: usize, work: &mut Work<'_>) -> Next {
+    if !t.branches[i].state.is_pending() {
+        return Next::Nothing;
+    }
+    if ends_silently(t, i) {
+        t.branches[i].repeat = crate::transaction::Repeater::OFF;
+        t.put_on_wait(work.now, params::get().wait);
+        return Next::Nothing;
+    }
+    let code = if t.branches[i].has(BranchFlag::SendFailed) {
+        503
+    } else {
+        408
+    };
+    let answered = t.branches[i].last;
+    let next = decide::end_branch(t, i, code, ClientEvent::TimedOut, work);
+    // The next hop may still ring: it is told, even if nothing was heard of it (as SER does).
+    if t.has(Flag::Invite) && code == 408 {
+        t.branches[i].last = answered.max(100);
+        cancel::branch(t, i, work);
+        t.branches[i].last = code;
+    }
+    next
+}
+
+/// SER's silent C timer: a lone ringing INVITE that nobody watches is let go without a word.
+fn ends_silently(t: &Transaction, i: usize) -> bool {
+    t.has(Flag::Invite)
+        && !t.has(Flag::Local)
+        && !t.has(Flag::Noisy)
+        && t.branches.len() == 1
+        && t.routes.failure.is_empty()
+        && !callbacks::wants_failure(t)
+        && t.branches[i].last > 0
+        && params::NOISY_CTIMER.get() == 0
+}
