@@ -15,6 +15,10 @@ pub fn send(msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32 {
         log::debug!("sl_send_reply: an ACK is not answered");
         return -1;
     }
+    if msg.answered && code >= 200 {
+        log::debug!("sl_send_reply: {code}: the transaction has sent a final reply already");
+        return 1;
+    }
     if (300..400).contains(&code) {
         add_contacts(msg);
     }

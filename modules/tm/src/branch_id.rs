@@ -63,9 +63,9 @@ fn reverse_hex(text: &[u8]) -> Option<u32> {
     if text.is_empty() || text.len() > 8 {
         return None;
     }
-    text.iter().rev().try_fold(0u32, |n, b| {
-        Some(n << 4 | char::from(*b).to_digit(16)?)
-    })
+    text.iter()
+        .rev()
+        .try_fold(0u32, |n, b| Some(n << 4 | char::from(*b).to_digit(16)?))
 }
 
 #[cfg(test)]

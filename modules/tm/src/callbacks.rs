@@ -204,13 +204,6 @@ fn with_messages(id: TxId, event: Event, branch: Option<usize>, code: u16, arena
 /// The transaction is gone.
 pub fn destroyed(t: &Transaction) {
     for one in attached(t, Event::Destroyed) {
-        call(
-            t.id(),
-            Event::Destroyed,
-            (one.id, one.param),
-            None,
-            None,
-            0,
-        );
+        call(t.id(), Event::Destroyed, (one.id, one.param), None, None, 0);
     }
 }

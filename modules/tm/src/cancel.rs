@@ -3,12 +3,11 @@
 
 use crate::client::{ClientEvent, ClientState};
 use crate::decide::{self, Next};
-use crate::outbox::Kind;
 use crate::reply::{self, Work};
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Cancel, Flag, Repeater, Transaction};
 use crate::{branch_id, failure, hop, params, tick};
-use ser::core::forward::{build_request, remove_first_via};
+use ser::core::forward::build_request;
 use ser::core::msg::SipMsg;
 use ser::ipc::{ShmBox, ShmFull, ShmStr};
 
@@ -71,7 +70,7 @@ fn start<'a>(t: &mut Transaction, i: usize, cancel: &'a [u8], work: &mut Work<'a
         Ok(kept) => b.cancel = Some(kept),
         Err(ShmFull) => log::error!("ERROR: tm: out of shared memory: a CANCEL is not repeated"),
     }
-    work.outbox.push(Kind::Hop, b.to, cancel);
+    work.outbox.push(b.to, cancel);
 }
 
 /// A reply to a CANCEL of ours: it is not sent any more.
@@ -167,9 +166,4 @@ fn copy<'a>(t: &mut Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work
 /// The Request-URI of a request that this server sent.
 pub fn request_uri(request: &[u8]) -> Option<&[u8]> {
     request.split(|b| *b == b' ').nth(1)
-}
-
-/// Used by replies on their way up, see `reply_in`.
-pub fn strip_via(msg: &mut SipMsg<'_>) -> bool {
-    remove_first_via(msg).is_ok()
 }

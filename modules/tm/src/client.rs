@@ -79,7 +79,11 @@ impl ClientState {
             ClientEvent::Reply(_) => ClientStep {
                 ack: invite,
                 ..step(
-                    if self == Accepted { Accepted } else { Completed },
+                    if self == Accepted {
+                        Accepted
+                    } else {
+                        Completed
+                    },
                     Retransmit::Stop,
                 )
             },

@@ -7,7 +7,7 @@ use crate::client::{ClientEvent, ClientState};
 use crate::reply::{self, By, Work};
 use crate::transaction::{BranchFlag, Flag, Transaction};
 use crate::{callbacks, cancel, params, table};
-use ser::core::msg::{BumpVec, reason_phrase};
+use ser::core::msg::{BumpVec, SerError, reason_phrase};
 use ser::core::sip::{HdrType, Message};
 use ser::ipc::{ShmStr, process_slot};
 
@@ -19,6 +19,8 @@ pub enum Next {
     Failure,
     /// A local transaction got its final reply: this branch's.
     LocalDone(usize),
+    /// This branch may have another destination to be tried.
+    FailOver(usize),
     /// A reply was put into the outbox, and who wants to know is to be told.
     Replied(u16),
 }
@@ -40,7 +42,9 @@ pub fn take<'a>(t: &mut Transaction, reply: BranchReply<'a>, work: &mut Work<'a>
     if t.uas.state.is_final() && !(t.has(Flag::Invite) && is_2xx(code)) {
         return Next::Nothing;
     }
-    if previous >= 200 && !(is_2xx(code) && (is_2xx(previous) || buf.is_some() && is_fake(t, branch))) {
+    if previous >= 200
+        && !(is_2xx(code) && (is_2xx(previous) || buf.is_some() && is_fake(t, branch)))
+    {
         return Next::Nothing;
     }
     t.branches[branch].last = code;
@@ -54,6 +58,10 @@ pub fn take<'a>(t: &mut Transaction, reply: BranchReply<'a>, work: &mut Work<'a>
                 return finish_local(t, branch, work);
             }
             pass_on(t, reply, buf, work)
+        }
+        (503, Some(buf)) if !t.branches[branch].later.is_empty() => {
+            keep(t, branch, buf);
+            Next::FailOver(branch)
         }
         (300.., _) => {
             if (600..700).contains(&code) {
@@ -209,13 +217,23 @@ fn relay<'a>(
         }
         (_, Some(buf)) => reply::commit(t, code, buf, By::Branch(winner), work),
         (_, None) => {
-            return local(t, code, reason_phrase(code).as_bytes(), b"", work);
+            return local(t, code, assumed_reason(code).as_bytes(), b"", work);
         }
     };
     if sent {
         Next::Replied(code)
     } else {
         Next::Nothing
+    }
+}
+
+/// The reason of a reply that was only assumed.
+fn assumed_reason(code: u16) -> &'static str {
+    let error = SerError(-i32::from(code));
+    match code {
+        // These are our own errors on the way to a next hop.
+        477..=479 => error.answer().1,
+        _ => reason_phrase(code),
     }
 }
 
@@ -246,11 +264,7 @@ fn challenged(t: &Transaction) -> usize {
 }
 
 /// The challenges of all branches, as header lines.
-fn aggregate<'a>(
-    t: &Transaction,
-    current: Option<BranchReply<'a>>,
-    work: &Work<'a>,
-) -> &'a [u8] {
+fn aggregate<'a>(t: &Transaction, current: Option<BranchReply<'a>>, work: &Work<'a>) -> &'a [u8] {
     let mut out = BumpVec::new_in(work.arena);
     for (i, branch) in t.branches.iter().enumerate() {
         if !is_challenge(branch.last) {

@@ -2,13 +2,14 @@
 //! ended; what comes meanwhile is kept and decided when it has ended.
 
 use crate::callbacks::{self, Event};
+use crate::client::ClientEvent;
 use crate::context::{self, Context, Lookup};
 use crate::decide::{self, Next};
 use crate::reply::Work;
 use crate::saved::{self, Revived};
 use crate::table::{self, TxId};
 use crate::transaction::Transaction;
-use crate::newtran;
+use crate::{newtran, resolving};
 use ser::core::msg::{Bump, RouteKind, SipMsg};
 use ser::core::script::{program, run_top_route};
 use ser::ipc::ShmStr;
@@ -22,8 +23,31 @@ pub fn go_on(id: TxId, mut next: Next, arena: &Bump, msg_id: u32) {
             Next::Replied(code) => return callbacks::response_out(id, code, arena),
             Next::LocalDone(branch) => return callbacks::local_completed(id, branch, arena),
             Next::Failure => next = run(id, arena, msg_id),
+            Next::FailOver(branch) => {
+                if resolving::fail_over_in(id, branch, arena) {
+                    return;
+                }
+                next = give_up(id, branch, arena);
+            }
         }
     }
+}
+
+/// A branch has no other destination: it ends, or its reply counts.
+fn give_up(id: TxId, branch: usize, arena: &Bump) -> Next {
+    let mut work = Work::new_in(arena);
+    let next = table::with(id, |t| {
+        t.branches[branch].later.replace(ShmStr::EMPTY);
+        let next = if t.branches[branch].state.is_pending() {
+            decide::end_branch(t, branch, 408, ClientEvent::TimedOut, &mut work)
+        } else {
+            decide::conclude(t, None, &mut work)
+        };
+        t.set_timers(work.now);
+        next
+    });
+    work.outbox.flush();
+    next.unwrap_or(Next::Nothing)
 }
 
 /// What a failure route works with.

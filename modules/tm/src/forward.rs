@@ -1,17 +1,16 @@
 //! Adding branches to a transaction and sending them (SER's t_forward_nonack): destination, branch_route,
 //! message, all of them prepared before the lock is taken once.
 
-use crate::callbacks::{self, Event};
 use crate::cancel::{self, Canceled};
 use crate::client::{ClientEvent, ClientState};
 use crate::context;
-use crate::decide::{self, Next};
-use crate::outbox;
+use crate::decide::Next;
+use crate::ready::{self, Ready};
 use crate::reply::{self, Work};
 use crate::table::{self, TxId};
-use crate::transaction::{Branch, BranchFlag, Dest, Flag, Repeater, Transaction};
-use crate::{branch_id, failure, newtran, params, tick};
-use ser::core::forward::{ask_onsend, build_request, resolve, send_socket, uri_proto};
+use crate::transaction::{Branch, Flag, Repeater, Transaction};
+use crate::{failure, newtran, params, resolving, tick};
+use ser::core::dns::{self, Destination, Destinations, Query, Resolution, Ticket};
 use ser::core::msg::{BumpVec, MAX_BRANCHES, RouteKind, SerError, SipMsg};
 use ser::core::net::{Proto, SocketInfo};
 use ser::core::script::{program, run_top_route};
@@ -21,11 +20,39 @@ use std::net::SocketAddr;
 
 /// Where the branches go.
 #[derive(Clone, Copy, Debug)]
-pub enum Hop {
+pub enum Hop<'a> {
     /// Where their URIs lead.
     Uri,
     /// To this address, by this protocol.
     Fixed(SocketAddr, Proto),
+    /// Where this host leads, by this protocol.
+    Host(&'a [u8], u16, Proto),
+}
+
+impl<'a> Hop<'a> {
+    /// What is to be resolved, or the destination that needs no resolving.
+    pub fn query(self, msg: &SipMsg<'a>) -> Result<Query<'a>, SerError> {
+        match self {
+            Hop::Uri => {
+                let uri = Uri::parse(msg.next_hop()).map_err(|_| SerError::BAD_URI)?;
+                Query::of_uri(&uri)
+            }
+            Hop::Host(host, port, proto) => Ok(Query::new(host, port, proto)),
+            // Not asked: see `destinations`.
+            Hop::Fixed(..) => Err(SerError::BUG),
+        }
+    }
+
+    fn resolve(self, msg: &SipMsg<'a>) -> Result<Resolution<'a>, SerError> {
+        if let Hop::Fixed(to, proto) = self {
+            return Ok(Resolution::Ready(Destinations::one(Destination {
+                ip: to.ip(),
+                port: to.port(),
+                proto,
+            })));
+        }
+        Ok(dns::resolve(self.query(msg)?))
+    }
 }
 
 /// A destination that the script has chosen.
@@ -36,11 +63,15 @@ struct Target<'a> {
     socket: Option<&'static SocketInfo>,
 }
 
-/// A branch that is ready to be sent.
-struct Prepared<'a> {
-    dest: Dest,
-    socket: &'static SocketInfo,
-    buf: &'a [u8],
+/// A branch that is ready to be added.
+enum Prepared<'a> {
+    Now {
+        ready: Ready<'a>,
+        /// Where else it can go, and what is needed for that; empty: nowhere.
+        later: &'a [u8],
+    },
+    /// Its name must be looked up first.
+    Later { ticket: Ticket<'a>, later: &'a [u8] },
 }
 
 /// What is known of the transaction before branches are added.
@@ -53,7 +84,7 @@ struct Start<'a> {
 
 /// Forwards the request of the transaction: to the Request-URI (at the first time) and to every branch of the
 /// set. An error: not one branch was sent.
-pub fn forward(msg: &mut SipMsg<'_>, id: TxId, hop: Hop) -> Result<(), SerError> {
+pub fn forward<'a>(msg: &mut SipMsg<'a>, id: TxId, hop: Hop<'a>) -> Result<(), SerError> {
     if msg.sip.method() == Method::Cancel
         && let Some(invite) = newtran::lookup_cancel(msg)?
     {
@@ -83,7 +114,7 @@ pub fn forward(msg: &mut SipMsg<'_>, id: TxId, hop: Hop) -> Result<(), SerError>
         return Err(error);
     }
     commit(msg, id, &start, &prepared)?;
-    if send(msg, id, &start, &prepared) {
+    if send(msg, id, &start, prepared) {
         Ok(())
     } else {
         Err(SerError::SEND)
@@ -136,7 +167,7 @@ fn prepare<'a>(
     start: &Start<'a>,
     number: usize,
     target: Target<'a>,
-    hop: Hop,
+    hop: Hop<'a>,
 ) -> Result<Prepared<'a>, SerError> {
     let (new_uri, dst_uri, socket) = (msg.new_uri(), msg.dst_uri, msg.force_send_socket);
     let (mark, flags) = (msg.lumps.mark(), msg.flags);
@@ -161,35 +192,29 @@ fn build<'a>(
     id: TxId,
     start: &Start<'a>,
     number: usize,
-    hop: Hop,
+    hop: Hop<'a>,
 ) -> Result<Prepared<'a>, SerError> {
     if let Some(route) = start.route {
         context::update(|c| c.current_branch = Some(number));
         run_top_route(RouteKind::Branch, route, msg);
         context::update(|c| c.current_branch = None);
     }
-    let (to, proto) = destination(msg, hop)?;
-    let socket = send_socket(Some(msg), &to, proto).ok_or_else(|| {
-        log::error!("ERROR: t_forward_nonack: no listening socket for {to}");
-        SerError::NO_SOCKET
-    })?;
-    callbacks::run(id, Event::RequestFwded, Some(msg), None, 0);
-    let branch = branch_id::write(id, start.md5, number, msg.arena);
-    let buf = build_request(msg, socket, branch)?;
-    Ok(Prepared {
-        dest: Dest::new(to, socket, 0),
-        socket,
-        buf,
-    })
-}
-
-fn destination(msg: &SipMsg<'_>, hop: Hop) -> Result<(SocketAddr, Proto), SerError> {
-    match hop {
-        Hop::Fixed(to, proto) => Ok((to, proto)),
-        Hop::Uri => {
-            let uri = Uri::parse(msg.next_hop()).map_err(|_| SerError::BAD_URI)?;
-            let proto = uri_proto(&uri)?;
-            Ok((resolve(uri.host, uri.port_no, proto)?, proto))
+    match hop.resolve(msg)? {
+        Resolution::Ready(mut all) => {
+            let ready = ready::choose(msg, id, start.md5, number, &mut all)?;
+            let later = resolving::pack(msg, &all);
+            Ok(Prepared::Now { ready, later })
+        }
+        Resolution::Failed(why) => {
+            log::info!(
+                "t_forward_nonack: {}: {why}",
+                String::from_utf8_lossy(msg.next_hop())
+            );
+            Err(why.into())
+        }
+        Resolution::Pending(ticket) => {
+            let later = resolving::pack_all(msg);
+            Ok(Prepared::Later { ticket, later })
         }
     }
 }
@@ -225,38 +250,51 @@ fn add(
     first: bool,
     now: u32,
 ) -> Result<(), ShmFull> {
-    let compiled = params::get();
     if first {
         newtran::save(t, msg)?;
     }
     t.branches.try_reserve_exact(prepared.len())?;
-    for ready in prepared {
-        let mut branch = Branch::new(ClientState::Calling, ready.dest);
-        branch.request = ShmStr::try_new_in(ready.buf, table::tag())?;
-        if branch.to.is_unreliable() {
-            branch.repeat = Repeater::start(now, compiled.retr1);
-        }
-        branch.fr_at = tick::after(now, t.fr);
+    for one in prepared {
+        let branch = match one {
+            Prepared::Now { ready, later } => {
+                let mut branch = ready.branch(t.fr, now)?;
+                branch.later = ShmStr::try_new_in(later, table::tag())?;
+                branch
+            }
+            Prepared::Later { later, .. } => {
+                let mut branch = Branch::new(ClientState::Resolving, t.uas.to);
+                branch.later = ShmStr::try_new_in(later, table::tag())?;
+                branch.fr_at = tick::after(now, t.fr);
+                branch
+            }
+        };
         t.branches.try_push(branch)?;
     }
     t.set(Flag::Handled);
     Ok(())
 }
 
-/// Sends what was added; false: nothing could be sent.
+/// Sends what was added and starts the look-ups; false: nothing could be sent.
 fn send<'a>(
     msg: &mut SipMsg<'a>,
     id: TxId,
     start: &Start<'_>,
-    prepared: &[Prepared<'a>],
+    prepared: BumpVec<'a, Prepared<'a>>,
 ) -> bool {
     let mut sent = false;
-    for (i, ready) in prepared.iter().enumerate() {
-        let outcome = ask_onsend(msg, ready.buf, ready.dest.to, ready.socket)
-            .and_then(|()| outbox::send(&ready.dest, ready.buf));
-        match outcome {
-            Ok(()) => sent = true,
-            Err(_) => not_sent(id, start.branches + i),
+    for (i, one) in prepared.into_iter().enumerate() {
+        let number = start.branches + i;
+        match one {
+            Prepared::Now { ready, .. } => match ready.send(msg) {
+                Ok(()) => sent = true,
+                // The script wants it so: nothing is sent, and nobody is answered.
+                Err(SerError::ADM_PROHIBITED) => {
+                    sent = true;
+                    not_sent(id, number);
+                }
+                Err(_) => sent |= resolving::fail_over(id, number, msg) || not_sent(id, number),
+            },
+            Prepared::Later { ticket, .. } => sent |= resolving::start(ticket, id, number),
         }
     }
     sent
@@ -264,14 +302,20 @@ fn send<'a>(
 
 /// A branch could not be sent: it counts as timed out, but nothing is decided here (the caller answers if
 /// none was sent).
-fn not_sent(id: TxId, branch: usize) {
+fn not_sent(id: TxId, branch: usize) -> bool {
     table::with(id, |t| {
         let b = &mut t.branches[branch];
         b.state = b.state.on_event(true, ClientEvent::GivenUp).next;
         b.last = 408;
         b.repeat = Repeater::OFF;
         b.fr_at = tick::NEVER;
+        if !t.has_pending_branch() {
+            let now = tick::now();
+            t.put_on_wait(now, params::get().wait);
+            t.set_timers(now);
+        }
     });
+    false
 }
 
 /// A CANCEL whose INVITE is known: goes to the INVITE's branches, and is answered here.
@@ -285,12 +329,7 @@ fn cancel_invite(msg: &mut SipMsg<'_>, id: TxId, invite: TxId) -> Result<(), Ser
 }
 
 /// Replies statefully to the request being processed.
-pub fn reply_now(
-    msg: &mut SipMsg<'_>,
-    id: TxId,
-    code: u16,
-    reason: &[u8],
-) -> Result<(), SerError> {
+pub fn reply_now(msg: &mut SipMsg<'_>, id: TxId, code: u16, reason: &[u8]) -> Result<(), SerError> {
     reply_tagged(msg, id, code, reason, None)
 }
 
@@ -325,36 +364,4 @@ pub fn reply_tagged(
     work.outbox.flush();
     failure::go_on(id, Next::Replied(code), msg.arena, msg.id);
     Ok(())
-}
-
-/// A branch of an application that answers by itself; see `write_req`.
-pub fn add_blind(id: TxId) -> Result<(), SerError> {
-    let added = table::with(id, |t| {
-        let now = tick::now();
-        let mut branch = Branch::new(ClientState::Calling, t.uas.to);
-        branch.set(BranchFlag::Blind);
-        branch.fr_at = tick::after(now, t.fr);
-        t.set(Flag::Noisy);
-        t.set(Flag::Handled);
-        t.branches.try_push(branch)?;
-        t.set_timers(now);
-        Ok(())
-    });
-    match added {
-        Some(Ok(())) => Ok(()),
-        Some(Err(ShmFull)) => Err(SerError::OUT_OF_MEM),
-        None => Err(SerError::BUG),
-    }
-}
-
-/// Ends a branch without a reply and does what follows, from outside of the lock.
-pub fn end_branch(id: TxId, branch: usize, code: u16, event: ClientEvent, msg: &SipMsg<'_>) {
-    let mut work = Work::new_in(msg.arena);
-    let next = table::with(id, |t| {
-        let next = decide::end_branch(t, branch, code, event, &mut work);
-        t.set_timers(work.now);
-        next
-    });
-    work.outbox.flush();
-    failure::go_on(id, next.unwrap_or(Next::Nothing), msg.arena, msg.id);
 }

@@ -77,6 +77,9 @@ mod tests {
         let arena = Bump::new();
         let cancel = build(INVITE, b"CANCEL", None, &arena).unwrap();
         let text = std::str::from_utf8(cancel).unwrap();
-        assert!(text.contains("\r\nTo: <sip:b@b>\r\nCSeq: 5 CANCEL\r\n"), "{text}");
+        assert!(
+            text.contains("\r\nTo: <sip:b@b>\r\nCSeq: 5 CANCEL\r\n"),
+            "{text}"
+        );
     }
 }

@@ -164,11 +164,6 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// The tag in To, empty without.
-    pub fn to_tag(&self) -> &'a [u8] {
-        self.to_tag
-    }
-
     /// Whether the topmost branch was made after RFC 3261.
     fn has_magic(&self) -> bool {
         self.branch.len() > MAGIC_COOKIE.len() && self.branch.starts_with(MAGIC_COOKIE)
@@ -188,7 +183,9 @@ impl<'a> Incoming<'a> {
         let same = if self.has_magic() {
             self.same_via(t)
         } else {
-            self.same_method_name(t) && self.same_fields(t) && self.to == t.identity.to.get(&t.request)
+            self.same_method_name(t)
+                && self.same_fields(t)
+                && self.to == t.identity.to.get(&t.request)
         };
         if same && (self.method != Method::Other || self.same_method_name(t)) {
             Match::Same

@@ -6,14 +6,16 @@
 //! | `table`, `transaction`, `tick` | the table in shared memory, a transaction, moments |
 //! | `client`, `server` | the state machines of both sides, pure |
 //! | `identity`, `newtran`, `context` | matching requests, making transactions, what this process is at |
-//! | `relay`, `forward`, `branch_id` | `t_relay`: branches, their messages |
+//! | `relay`, `forward`, `ready`, `branch_id` | `t_relay`: branches, their messages |
+//! | `resolving` | branches whose next hop is a name; failover |
 //! | `reply_in`, `decide`, `reply` | replies of next hops, what they mean, replies upstream |
 //! | `failure`, `cancel`, `hop` | failure_route, CANCEL, requests made from a branch's own |
 //! | `timers` | retransmission, final response timers, the end |
 //! | `saved`, `pack` | what the script decided, in shared memory |
 //! | `commands/` | the script functions |
-//! | `callbacks`, `stats` | what others are told |
+//! | `callbacks`, `api`, `rpc`, `stats` | what others are told, and can do |
 
+mod api;
 mod branch_id;
 mod callbacks;
 mod cancel;
@@ -29,9 +31,12 @@ mod newtran;
 mod outbox;
 mod pack;
 mod params;
+mod ready;
 mod relay;
 mod reply;
 mod reply_in;
+mod resolving;
+mod rpc;
 mod saved;
 mod server;
 mod stats;
@@ -49,6 +54,7 @@ use ser::core::receive::script_cb::{
 ser::module! {
     name: "tm",
     cmds: commands::COMMANDS,
+    rpc_methods: rpc::METHODS,
     params: &[
         Param { name: "ruri_matching", kind: ParamKind::Int(&params::RURI_MATCHING) },
         Param { name: "via1_matching", kind: ParamKind::Int(&params::VIA1_MATCHING) },
@@ -79,6 +85,8 @@ fn init() -> Result<(), String> {
     table::init()?;
     stats::init()?;
     timers::init()?;
+    resolving::init()?;
+    api::provide();
     register_script_cb(before, PRE_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, 0)?;
     register_script_cb(after, POST_SCRIPT_CB | REQ_TYPE_CB, 0)
 }

@@ -5,11 +5,9 @@ use crate::identity::{Incoming, Match};
 use crate::outbox;
 use crate::server::{ServerEvent, ServerState};
 use crate::table::{self, TxId};
-use crate::transaction::{
-    Dest, Flag, Origin, RELAYED_NONE, Repeater, Routes, Server, Transaction,
-};
+use crate::transaction::{Dest, Flag, Origin, RELAYED_NONE, Repeater, Routes, Server, Transaction};
 use crate::{callbacks, identity, params, saved, stats, tick, timers};
-use ser::core::forward::{branch::hash_index, reply_destination, tag};
+use ser::core::forward::{reply_destination, tag};
 use ser::core::msg::{AvpSpec, AvpValue, SerError, SipMsg};
 use ser::core::settings;
 use ser::core::sip::{Method, ParseError};
@@ -96,7 +94,9 @@ pub fn lookup_cancel(msg: &mut SipMsg<'_>) -> Result<Option<TxId>, SerError> {
     Ok(found.map(Transaction::id))
 }
 
+/// Also the rest must be readable: what is passed on was understood.
 fn read<'a>(msg: &mut SipMsg<'a>) -> Result<Incoming<'a>, SerError> {
+    msg.sip.parse_all().map_err(|_| SerError::BAD_REQ)?;
     identity::read(msg).map_err(|why| match why {
         ParseError::Missing => SerError::BAD_TUPLE,
         _ => SerError::BAD_REQ,
@@ -125,11 +125,7 @@ fn find<'b>(
 
 /// A request of the transaction came again: for an ACK the wait for it ends, any other gets the last reply
 /// once more (returned, to be sent).
-fn again<'a>(
-    t: &mut Transaction,
-    method: Method,
-    msg: &SipMsg<'a>,
-) -> Option<(Dest, &'a [u8])> {
+fn again<'a>(t: &mut Transaction, method: Method, msg: &SipMsg<'a>) -> Option<(Dest, &'a [u8])> {
     if method != Method::Ack {
         return last_reply(t, msg);
     }
@@ -176,11 +172,7 @@ fn create(
     NewTran::Created(id)
 }
 
-fn build(
-    msg: &mut SipMsg<'_>,
-    incoming: &Incoming<'_>,
-    uid: u32,
-) -> Result<Transaction, SerError> {
+fn build(msg: &mut SipMsg<'_>, incoming: &Incoming<'_>, uid: u32) -> Result<Transaction, SerError> {
     let to = reply_destination(msg)?;
     let socket = msg.rcv.socket.ok_or(SerError::NO_SOCKET)?;
     let dest = Dest::new(to, socket, msg.rcv.conn_id);
@@ -305,9 +297,4 @@ fn set_fr(t: &mut Transaction, msg: &SipMsg<'_>) {
         t.fr_inv = seconds(s);
         t.set(Flag::Noisy);
     }
-}
-
-/// The hash index of a request that this server makes.
-pub fn index_of(call_id: &[u8], cseq: &[u8]) -> u16 {
-    hash_index(call_id, cseq)
 }

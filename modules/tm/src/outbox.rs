@@ -4,29 +4,10 @@ use crate::transaction::Dest;
 use ser::core::forward::transmit;
 use ser::core::msg::{Bump, BumpVec, SerError};
 
-/// What a datagram is, for what happens when it cannot be sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// A reply to the caller; it is repeated by the caller's retransmission.
-    Reply,
-    /// The request of a branch.
-    Request(usize),
-    /// ACK or CANCEL of a branch.
-    Hop,
-}
-
-/// A datagram.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
-    pub kind: Kind,
-    pub to: Dest,
-    pub buf: &'a [u8],
-}
-
 /// Datagrams that wait for the end of the lock.
 #[derive(Debug)]
 pub struct Outbox<'a> {
-    list: BumpVec<'a, Outgoing<'a>>,
+    list: BumpVec<'a, (Dest, &'a [u8])>,
 }
 
 impl<'a> Outbox<'a> {
@@ -38,22 +19,16 @@ impl<'a> Outbox<'a> {
     }
 
     /// Adds one; its bytes live in the arena.
-    pub fn push(&mut self, kind: Kind, to: Dest, buf: &'a [u8]) {
-        self.list.push(Outgoing { kind, to, buf });
+    pub fn push(&mut self, to: Dest, buf: &'a [u8]) {
+        self.list.push((to, buf));
     }
 
-    /// Sends all of them; calls `failed` for each request of a branch that could not be sent.
-    pub fn send(self, mut failed: impl FnMut(usize)) {
-        for out in self.list {
-            if let (Err(_), Kind::Request(branch)) = (send(&out.to, out.buf), out.kind) {
-                failed(branch);
-            }
-        }
-    }
-
-    /// Sends all of them; there is no request among them.
+    /// Sends all of them. What is lost here is sent again by a timer or asked for again by the peer.
     pub fn flush(self) {
-        self.send(|_| {});
+        for (to, buf) in self.list {
+            let sent = send(&to, buf);
+            log::debug!("tm: {} bytes to {}: {sent:?}", buf.len(), to.to);
+        }
     }
 }
 

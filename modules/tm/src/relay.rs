@@ -7,6 +7,7 @@ use crate::newtran::{NewTran, newtran};
 use crate::params;
 use crate::table::{self, TxId};
 use crate::transaction::Flag;
+use ser::core::dns::{self, Query};
 use ser::core::forward::{Target, forward as forward_stateless};
 use ser::core::msg::{RouteKind, SerError, SipMsg};
 use ser::core::sip::Method;
@@ -14,7 +15,7 @@ use ser::core::sip::Method;
 const TRYING: &[u8] = b"trying -- your call is important to us";
 
 /// In a main route: makes the transaction and relays. In a failure route: adds branches.
-pub fn relay(msg: &mut SipMsg<'_>, hop: Hop, replicate: bool) -> i32 {
+pub fn relay<'a>(msg: &mut SipMsg<'a>, hop: Hop<'a>, replicate: bool) -> i32 {
     match msg.route_kind {
         RouteKind::Request => relay_new(msg, hop, replicate),
         RouteKind::Failure => more_branches(msg, hop),
@@ -25,7 +26,7 @@ pub fn relay(msg: &mut SipMsg<'_>, hop: Hop, replicate: bool) -> i32 {
     }
 }
 
-fn more_branches(msg: &mut SipMsg<'_>, hop: Hop) -> i32 {
+fn more_branches<'a>(msg: &mut SipMsg<'a>, hop: Hop<'a>) -> i32 {
     let Some(id) = context::get().transaction else {
         return SerError::UNSPEC.0;
     };
@@ -39,7 +40,7 @@ fn more_branches(msg: &mut SipMsg<'_>, hop: Hop) -> i32 {
     }
 }
 
-fn relay_new(msg: &mut SipMsg<'_>, hop: Hop, replicate: bool) -> i32 {
+fn relay_new<'a>(msg: &mut SipMsg<'a>, hop: Hop<'a>, replicate: bool) -> i32 {
     if msg.sip.method() != Method::Ack && msg.parsed_uri().is_err() {
         log::error!("ERROR: t_relay: the Request-URI cannot be read");
         msg.error = SerError::UNSPEC;
@@ -73,9 +74,20 @@ fn relay_new(msg: &mut SipMsg<'_>, hop: Hop, replicate: bool) -> i32 {
 }
 
 /// An ACK for a 2xx, or for nothing that is known: no transaction is made for it.
-fn relay_ack(msg: &mut SipMsg<'_>, hop: Hop) -> i32 {
+fn relay_ack(msg: &mut SipMsg<'_>, hop: Hop<'_>) -> i32 {
     match hop {
         Hop::Uri => forward_stateless(msg, &Target::NextHop { port: None }, None),
+        Hop::Host(host, port, proto) => {
+            match dns::resolve_blocking(Query::new(host, port, proto)) {
+                Ok(mut all) => {
+                    let to = all.next().map(|d| d.addr());
+                    to.map_or(SerError::BAD_ADDRESS.0, |to| {
+                        forward_stateless(msg, &Target::Fixed(to), Some(proto))
+                    })
+                }
+                Err(why) => SerError::from(why).0,
+            }
+        }
         Hop::Fixed(to, proto) => forward_stateless(msg, &Target::Fixed(to), Some(proto)),
     }
 }

@@ -1,7 +1,7 @@
 //! Replies that go upstream: relayed ones and those made here. One function commits a reply under the lock
 //! of its transaction; it is sent when the lock is released.
 
-use crate::outbox::{Kind, Outbox};
+use crate::outbox::Outbox;
 use crate::server::{Repeat, ServerEvent};
 use crate::table;
 use crate::transaction::{Flag, RELAYED_LOCAL, Repeater, Transaction};
@@ -71,7 +71,7 @@ pub fn commit<'a>(
         By::Branch(b) => b as i16,
     };
     schedule(t, step.repeat, step.wait, work.now);
-    work.outbox.push(Kind::Reply, t.uas.to, buf);
+    work.outbox.push(t.uas.to, buf);
     stats::replied(code, local);
     true
 }

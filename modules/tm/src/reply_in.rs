@@ -3,15 +3,14 @@
 
 use crate::branch_id::BranchId;
 use crate::callbacks::{self, Event};
-use crate::client::{ClientEvent, ClientState, Retransmit};
+use crate::client::{ClientEvent, Retransmit};
 use crate::context::{self, Context, Lookup};
 use crate::decide::{self, BranchReply, Next};
-use crate::outbox::Kind;
 use crate::reply::Work;
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Flag, Repeater, Transaction};
 use crate::{cancel, failure, hop, newtran, params, saved, tick};
-use ser::core::forward::render;
+use ser::core::forward::{remove_first_via, render};
 use ser::core::msg::{RouteKind, SipMsg};
 use ser::core::net::SocketInfo;
 use ser::core::script::{program, run_top_route};
@@ -125,7 +124,7 @@ fn ack<'a>(t: &Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work<'a>)
     let to = msg.sip.header(HdrType::To).ok().flatten().map(|h| h.raw);
     let request = work.arena.alloc_slice_copy(&t.branches[i].request);
     match hop::build(request, b"ACK", to, work.arena) {
-        Ok(ack) => work.outbox.push(Kind::Hop, t.branches[i].to, ack),
+        Ok(ack) => work.outbox.push(t.branches[i].to, ack),
         Err(why) => log::error!("BUG: tm: no ACK for a reply: {why:?}"),
     }
 }
@@ -183,7 +182,12 @@ fn script(seen: &Seen<'_>, msg: &mut SipMsg<'_>) {
 }
 
 /// What the reply means; it is made ready to be passed on only if it may be.
-fn take<'a>(t: &mut Transaction, seen: &Seen<'_>, msg: &mut SipMsg<'a>, work: &mut Work<'a>) -> Next {
+fn take<'a>(
+    t: &mut Transaction,
+    seen: &Seen<'_>,
+    msg: &mut SipMsg<'a>,
+    work: &mut Work<'a>,
+) -> Next {
     let code = msg.sip.status();
     let buf = if code == 100 {
         None
@@ -203,7 +207,8 @@ fn take<'a>(t: &mut Transaction, seen: &Seen<'_>, msg: &mut SipMsg<'a>, work: &m
 /// The reply without our Via, with the edits of the script.
 fn passed_on<'a>(seen: &Seen<'_>, msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
     let socket = seen.socket?;
-    cancel::strip_via(msg).then(|| render(msg, socket))
+    remove_first_via(msg).ok()?;
+    Some(render(msg, socket))
 }
 
 fn finish(seen: &Seen<'_>, next: Next, msg: &mut SipMsg<'_>, work: Work<'_>) {
@@ -215,13 +220,8 @@ fn finish(seen: &Seen<'_>, next: Next, msg: &mut SipMsg<'_>, work: Work<'_>) {
     }
     let arena = msg.arena;
     work.outbox.flush();
-    let done = seen.callbacks || next == Next::Failure || matches!(next, Next::LocalDone(_));
-    if done {
+    // Nobody is told of a reply when no module wants to know.
+    if seen.callbacks || !matches!(next, Next::Nothing | Next::Replied(_)) {
         failure::go_on(seen.id, next, arena, msg.id);
     }
-}
-
-/// Whether the branch waits for its first reply; for `t_branch_replied`.
-pub fn is_unanswered(state: ClientState) -> bool {
-    state == ClientState::Calling
 }

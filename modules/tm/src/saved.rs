@@ -232,6 +232,16 @@ pub fn revive<'a>(t: &Transaction, arena: &'a Bump) -> Revived<'a> {
 }
 
 impl<'a> Revived<'a> {
+    /// The same request with other decisions: those on one branch.
+    pub fn with(self, decided: &'a [u8], avps: &'a [u8], flags: u32) -> Revived<'a> {
+        Revived {
+            decided,
+            avps,
+            flags,
+            ..self
+        }
+    }
+
     /// The request as the script left it; SER's faked request.
     pub fn message(&self, arena: &'a Bump, id: u32) -> Result<SipMsg<'a>, ParseError> {
         let sip = Message::parse(self.raw, arena)?;

@@ -66,13 +66,12 @@ impl ServerState {
             (state, ServerEvent::Send { code: ..=199, .. }) if !state.is_final() => {
                 step(Proceeding, Repeat::No, false)
             }
-            (Accepted, ServerEvent::Send { code, local }) => {
-                ((200..300).contains(&code) && !local).then_some(ServerStep {
+            (Accepted, ServerEvent::Send { code, local }) => ((200..300).contains(&code) && !local)
+                .then_some(ServerStep {
                     next: Accepted,
                     repeat: Repeat::No,
                     wait: true,
-                })
-            }
+                }),
             // A 2xx that arrives after a negative final reply is passed on all the same (§16.7 step 5).
             (Completed | Confirmed, ServerEvent::Send { code, local: false })
                 if invite && (200..300).contains(&code) =>
@@ -131,14 +130,8 @@ mod tests {
             code: 200,
             local: true,
         };
-        assert_eq!(
-            Trying.on_event(true, local).unwrap().repeat,
-            Repeat::Always
-        );
-        assert_eq!(
-            Trying.on_event(true, send(200)).unwrap().repeat,
-            Repeat::No
-        );
+        assert_eq!(Trying.on_event(true, local).unwrap().repeat, Repeat::Always);
+        assert_eq!(Trying.on_event(true, send(200)).unwrap().repeat, Repeat::No);
         assert_eq!(Trying.on_event(false, local).unwrap().repeat, Repeat::No);
     }
 

@@ -133,6 +133,7 @@ fn postpone(t: &mut Transaction) {
 fn end(id: TxId) {
     if let Some(t) = table::remove(id) {
         stats::add(Stat::Current, -1);
+        stats::add(Stat::Waiting, -1);
         callbacks::destroyed(&t);
         drop(t);
     }
@@ -191,6 +192,9 @@ fn branch_timed_out(t: &mut Transaction, i: usize, work: &mut Work<'_>) -> Next 
         t.branches[i].repeat = crate::transaction::Repeater::OFF;
         t.put_on_wait(work.now, params::get().wait);
         return Next::Nothing;
+    }
+    if t.branches[i].last == 0 && !t.branches[i].later.is_empty() {
+        return Next::FailOver(i);
     }
     let code = if t.branches[i].has(BranchFlag::SendFailed) {
         503

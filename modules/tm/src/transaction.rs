@@ -8,6 +8,7 @@
 use crate::client::ClientState;
 use crate::identity::Identity;
 use crate::server::ServerState;
+use crate::stats::{self, Stat};
 use crate::table::TxId;
 use crate::tick::{self, NEVER};
 use ser::core::net::{ReceiveInfo, SocketInfo, socket_by_number};
@@ -103,8 +104,6 @@ pub enum Flag {
     Handled = 32,
     /// An ACK end to end was seen.
     AckSeen = 64,
-    /// It was made by `t_request` and its like: no request of a peer is behind it.
-    Uac = 128,
 }
 
 /// Bits of [`Branch::flags`].
@@ -136,7 +135,10 @@ ser::shm_struct! {
 
 impl Repeater {
     /// Not repeated.
-    pub const OFF: Repeater = Repeater { at: NEVER, interval: 0 };
+    pub const OFF: Repeater = Repeater {
+        at: NEVER,
+        interval: 0,
+    };
 
     /// First repeated after `t1` ticks.
     pub fn start(now: u32, t1: u32) -> Repeater {
@@ -355,11 +357,6 @@ impl Transaction {
         self.flags |= flag as u16;
     }
 
-    /// Clears a flag.
-    pub fn clear(&mut self, flag: Flag) {
-        self.flags &= !(flag as u16);
-    }
-
     /// Whether a branch waits for a final reply.
     pub fn has_pending_branch(&self) -> bool {
         self.branches
@@ -370,6 +367,7 @@ impl Transaction {
     /// Nothing is repeated or waited for any more; it lingers for `ticks` and ends.
     pub fn put_on_wait(&mut self, now: u32, ticks: u32) {
         if self.wait_at == NEVER {
+            stats::add(Stat::Waiting, 1);
             self.wait_at = tick::after(now, ticks);
         }
         self.uas.repeat = Repeater::OFF;

@@ -14,9 +14,7 @@ pub mod text;
 
 pub use build::{build_request, render};
 pub use dset::push_contacts;
-pub use reply::{
-    build_reply, reply_destination, send_reply, server_header, user_agent_header,
-};
+pub use reply::{build_reply, reply_destination, send_reply, server_header, user_agent_header};
 pub use reply_forward::{forward_reply, remove_first_via};
 pub use request::{Target, ask_onsend, forward, send, set_onsend_hook, transmit};
 pub use socket::send_socket;

@@ -104,11 +104,7 @@ pub fn ask_onsend<'a>(
 }
 
 /// Sends a finished datagram; an error is logged where it happens.
-pub fn transmit(
-    socket: &'static SocketInfo,
-    buf: &[u8],
-    to: SocketAddr,
-) -> Result<(), SerError> {
+pub fn transmit(socket: &'static SocketInfo, buf: &[u8], to: SocketAddr) -> Result<(), SerError> {
     if socket.proto != Proto::Udp {
         log::error!(
             "ERROR: msg_send: {} is not served by this version",

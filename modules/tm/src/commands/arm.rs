@@ -6,7 +6,6 @@ use crate::table;
 use crate::transaction::Routes;
 use ser::core::module::{Arg, Args};
 use ser::core::msg::SipMsg;
-use ser::core::script::program;
 use ser::ipc::ShmStr;
 
 /// The name that the argument means; none for the unnamed route, which disarms.
@@ -57,9 +56,4 @@ pub fn t_on_branch(_: &mut SipMsg<'_>, args: Args) -> i32 {
         context::update(|c| c.branch = name);
     }
     1
-}
-
-/// Whether a route of that name stands in ser.cfg, for warnings.
-pub fn is_known(name: &str) -> bool {
-    program().is_some_and(|p| p.failure.find(name).is_some())
 }

@@ -3,7 +3,7 @@
 use crate::context;
 use crate::forward::{self, Hop};
 use crate::relay;
-use ser::core::forward::resolve;
+use ser::core::dns::{self, Query};
 use ser::core::module::{Arg, Args, VarStr};
 use ser::core::msg::{SerError, SipMsg};
 use ser::core::net::Proto;
@@ -19,8 +19,9 @@ pub fn fixup_address(args: &mut [Arg]) -> Result<(), String> {
         .ok()
         .and_then(|p| p.trim().parse().ok())
         .ok_or_else(|| format!("\"{}\" is no port", String::from_utf8_lossy(port)))?;
-    let to = resolve(host, number, Proto::Udp)
-        .map_err(|_| format!("could not resolve {}", String::from_utf8_lossy(host)))?;
+    let mut found = dns::resolve_blocking(Query::new(host, number, Proto::Udp))
+        .map_err(|why| format!("could not resolve {}: {why}", String::from_utf8_lossy(host)))?;
+    let to = found.next().ok_or("no address")?.addr();
     args[0] = Arg::Custom(Box::new(to));
     Ok(())
 }
@@ -41,26 +42,17 @@ fn proto_of(text: &[u8]) -> Option<Proto> {
 }
 
 /// The address of the fix-up, by `proto` or as the message came.
-fn fixed(msg: &SipMsg<'_>, args: Args, proto: Option<Proto>) -> Option<Hop> {
+fn fixed<'a>(msg: &SipMsg<'a>, args: Args, proto: Option<Proto>) -> Option<Hop<'a>> {
     let to = *args.custom::<SocketAddr>(0)?;
     Some(Hop::Fixed(to, proto.unwrap_or(msg.rcv.proto)))
 }
 
 /// The address that the arguments have for this message.
-fn variable(msg: &mut SipMsg<'_>, args: Args) -> Option<Hop> {
+fn variable<'a>(msg: &mut SipMsg<'a>, args: Args) -> Option<Hop<'a>> {
     let proto = proto_of(args.str(0, msg)?)?;
     let text = args.str(1, msg)?;
     let (host, port) = split_port(text)?;
-    match resolve(host, port, proto) {
-        Ok(to) => Some(Hop::Fixed(to, proto)),
-        Err(error) => {
-            log::error!(
-                "ERROR: tm: {} leads nowhere: {error}",
-                String::from_utf8_lossy(text)
-            );
-            None
-        }
-    }
+    Some(Hop::Host(host, port, proto))
 }
 
 /// `host[:port]`, an IPv6 address in brackets; 5060 without a port.
@@ -76,7 +68,7 @@ fn split_port(text: &[u8]) -> Option<(&[u8], u16)> {
     }
 }
 
-fn relay_by(msg: &mut SipMsg<'_>, hop: Option<Hop>, replicate: bool) -> i32 {
+fn relay_by<'a>(msg: &mut SipMsg<'a>, hop: Option<Hop<'a>>, replicate: bool) -> i32 {
     match hop {
         Some(hop) => relay::relay(msg, hop, replicate),
         None => {
@@ -142,7 +134,7 @@ pub fn t_forward_nonack_to(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 }
 
 /// Forwards only: needs a transaction, makes no reply.
-fn forward_by(msg: &mut SipMsg<'_>, hop: Option<Hop>, (): ()) -> i32 {
+fn forward_by<'a>(msg: &mut SipMsg<'a>, hop: Option<Hop<'a>>, (): ()) -> i32 {
     if msg.sip.method() == Method::Ack {
         log::warn!("WARNING: t_forward_nonack: an ACK is not forwarded");
         return -1;

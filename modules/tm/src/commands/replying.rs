@@ -63,7 +63,9 @@ pub fn reply(msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32 {
         return -1;
     }
     let Ok(Some(id)) = newtran::lookup(msg) else {
-        log::error!("ERROR: t_reply: cannot send a t_reply to a message for which no T-state has been established");
+        log::error!(
+            "ERROR: t_reply: cannot send a t_reply to a message for which no T-state has been established"
+        );
         return -1;
     };
     match forward::reply_now(msg, id, code, reason) {

@@ -62,12 +62,16 @@ pub fn t_branch_replied(_: &mut SipMsg<'_>, _: Args) -> i32 {
 
 /// `t_any_timeout()`
 pub fn t_any_timeout(msg: &mut SipMsg<'_>, _: Args) -> i32 {
-    ask(msg, |t| t.branches.iter().any(|b| b.has(BranchFlag::TimedOut)))
+    ask(msg, |t| {
+        t.branches.iter().any(|b| b.has(BranchFlag::TimedOut))
+    })
 }
 
 /// `t_any_replied()`
 pub fn t_any_replied(msg: &mut SipMsg<'_>, _: Args) -> i32 {
-    ask(msg, |t| t.branches.iter().any(|b| b.has(BranchFlag::Replied)))
+    ask(msg, |t| {
+        t.branches.iter().any(|b| b.has(BranchFlag::Replied))
+    })
 }
 
 /// `t_is_canceled()`

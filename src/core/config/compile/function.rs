@@ -81,6 +81,14 @@ impl Compiler<'_> {
                 }
                 Some(lowered)
             }
+            // SER takes the module's default for such an argument, at every call.
+            Err(Wrong::Number(text)) => {
+                let message = format!("{:?} is no number", String::from_utf8_lossy(&text));
+                self.found
+                    .warning(arg.span, message)
+                    .help("the default of the function is used instead");
+                Some(Arg::Str(text.into()))
+            }
             Err(Wrong::Select(_)) if self.modules_missing => None,
             Err(Wrong::Select(why) | Wrong::Other(why)) => self.error(arg.span, why),
         }
@@ -91,6 +99,8 @@ impl Compiler<'_> {
 enum Wrong {
     /// A select that nobody knows.
     Select(String),
+    /// Text where a number or something that has one at run time is wanted.
+    Number(Vec<u8>),
     Other(String),
 }
 
@@ -140,7 +150,10 @@ fn lower_text(text: Vec<u8>, kind: ArgType) -> Result<Arg, Wrong> {
         ArgType::Int => Arg::Int(digits(&text)?),
         ArgType::VarInt => match text.trim_ascii().first() {
             Some(b'$' | b'@') => Arg::Var(var_str(&text)?),
-            _ => Arg::Int(digits(&text)?),
+            _ => match digits(&text) {
+                Ok(number) => Arg::Int(number),
+                Err(_) => return Err(Wrong::Number(text)),
+            },
         },
         ArgType::Str => Arg::Str(text.into()),
         ArgType::VarStr => Arg::Var(var_str(&text)?),

@@ -67,43 +67,18 @@ pub type TmCallbackFn = for<'c, 'a> fn(&mut TmCallback<'c, 'a>);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TmCallbackId(pub u16);
 
-/// A request to be sent by this server as a user agent client.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct UacRequest<'r> {
-    /// Method, such as `MESSAGE`.
-    pub method: &'r [u8],
-    /// Request-URI; empty: the URI in `to`.
-    pub ruri: &'r [u8],
-    /// To: `"name" <uri>;tag=…` or a bare URI.
-    pub to: &'r [u8],
-    /// From, without tag unless the request is in a dialog.
-    pub from: &'r [u8],
-    /// Further header lines with their CRLF.
-    pub headers: &'r [u8],
-    /// The body.
-    pub body: &'r [u8],
-    /// Where it is sent instead of to its Request-URI; empty: there.
-    pub next_hop: &'r [u8],
-    /// Values of Route, without the header name; empty: none.
-    pub route: &'r [u8],
-    /// Empty: a new one is made.
-    pub call_id: &'r [u8],
-    /// 0: SER's first, 10.
-    pub cseq: u32,
-    /// Told of [`TmEvent::LocalCompleted`] and, if asked for, provisional replies.
-    pub callback: Option<(TmCallbackId, u64)>,
-}
-
 /// What [`super::bind`] finds under `"tm"`, see [`TmApi`].
 pub trait Tm: Send + Sync {
     /// Gives a callback its number; before the first fork.
     fn register_callback(&self, callback: TmCallbackFn) -> TmCallbackId;
     /// Calls `id` for every transaction that is made for a request; before the first fork.
     fn on_request_in(&self, id: TmCallbackId, param: u64);
-    /// Calls `id` for these events (bits of [`TmEvent`]) of the transaction of `msg`; false: there is none.
-    fn attach(&self, msg: &SipMsg<'_>, events: u16, id: TmCallbackId, param: u64) -> bool;
+    /// Calls `id` for these events (bits of [`TmEvent`]) of the current transaction; false: there is none.
+    fn attach(&self, events: u16, id: TmCallbackId, param: u64) -> bool;
     /// The transaction that the message being processed belongs to (SER's t_gett).
     fn current(&self) -> Option<TransactionId>;
+    /// The transaction of this request, looked up if need be.
+    fn find(&self, msg: &mut SipMsg<'_>) -> Option<TransactionId>;
     /// As the script's `t_newtran()`.
     fn newtran(&self, msg: &mut SipMsg<'_>) -> i32;
     /// As the script's `t_relay()`.
@@ -112,8 +87,6 @@ pub trait Tm: Send + Sync {
     fn reply(&self, msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32;
     /// As the script's `t_release()`.
     fn release(&self, msg: &mut SipMsg<'_>) -> i32;
-    /// Sends a request of our own (SER's t_request, t_uac).
-    fn request(&self, request: &UacRequest<'_>) -> Result<TransactionId, String>;
     /// Cancels the pending branches of an INVITE; how many are left to time out. `None`: no such transaction.
     fn cancel(&self, transaction: TransactionId) -> Option<usize>;
     /// Forwards the request of `msg` to a fixed address beside its script, absorbing the replies.

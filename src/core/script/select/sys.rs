@@ -128,7 +128,7 @@ pub fn branch(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     Ok(select_fn(move |msg| {
         let all = msg.branches.as_slice();
         if all.is_empty() {
-            return SelectResult::Null;
+            return SelectResult::Value(b"");
         }
         let chosen = match index {
             None => all,

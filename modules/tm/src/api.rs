@@ -1,0 +1,80 @@
+//! What other modules get of this one (SER's load_tm).
+
+use crate::callbacks;
+use crate::commands::replying;
+use crate::context;
+use crate::forward::Hop;
+use crate::newtran::{self, NewTran};
+use crate::table::{self, TxId};
+use crate::{relay, rpc};
+use ser::core::module::api::tm::{Tm, TmApi, TmCallbackFn, TmCallbackId, TransactionId};
+use ser::core::module::api::{self};
+use ser::core::msg::SipMsg;
+use std::net::SocketAddr;
+
+struct Api;
+
+static API: TmApi = TmApi(&Api);
+
+/// Offers it; from `init`.
+pub fn provide() {
+    api::provide("tm", &API);
+}
+
+fn name(id: TxId) -> TransactionId {
+    TransactionId {
+        index: id.index,
+        label: id.uid,
+    }
+}
+
+impl Tm for Api {
+    fn register_callback(&self, callback: TmCallbackFn) -> TmCallbackId {
+        callbacks::register(callback)
+    }
+    fn on_request_in(&self, id: TmCallbackId, param: u64) {
+        callbacks::on_request_in(id, param);
+    }
+    fn attach(&self, events: u16, id: TmCallbackId, param: u64) -> bool {
+        let attached = context::get()
+            .transaction
+            .and_then(|tx| table::with(tx, |t| callbacks::attach(t, events, id, param)));
+        attached == Some(true)
+    }
+    fn current(&self) -> Option<TransactionId> {
+        context::get().transaction.map(name)
+    }
+    fn find(&self, msg: &mut SipMsg<'_>) -> Option<TransactionId> {
+        newtran::lookup(msg).ok().flatten().map(name)
+    }
+    fn newtran(&self, msg: &mut SipMsg<'_>) -> i32 {
+        match newtran::newtran(msg) {
+            NewTran::Created(_) | NewTran::Ack => 1,
+            NewTran::Absorbed => 0,
+            NewTran::Exists(_) => ser::core::msg::SerError::SCRIPT.0,
+            NewTran::Failed(error) => error.0,
+        }
+    }
+    fn relay(&self, msg: &mut SipMsg<'_>) -> i32 {
+        relay::relay(msg, Hop::Uri, false)
+    }
+    fn reply(&self, msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32 {
+        replying::reply(msg, code, reason)
+    }
+    fn release(&self, msg: &mut SipMsg<'_>) -> i32 {
+        if let Ok(Some(id)) = newtran::lookup(msg) {
+            relay::release(id);
+        }
+        1
+    }
+    fn cancel(&self, transaction: TransactionId) -> Option<usize> {
+        rpc::cancel_all(TxId {
+            index: transaction.index,
+            uid: transaction.label,
+        })
+    }
+    fn replicate(&self, msg: &mut SipMsg<'_>, to: SocketAddr) -> i32 {
+        let proto = msg.rcv.proto;
+        relay::relay(msg, Hop::Fixed(to, proto), true)
+    }
+}
