@@ -41,6 +41,8 @@ pub struct Settings {
     /// Seconds.
     pub exit_timeout: u32,
     pub dns_try_ipv6: bool,
+    /// `@sys.server_id`: which of several servers this is.
+    pub server_id: u32,
     /// Everything parsed and stored for a later part (tcp_*, dns_*, tls_*, dst_blacklist_*): name → text.
     pub stored: Vec<(String, String)>,
 }
@@ -80,8 +82,23 @@ impl Default for Settings {
             tos: 0x10,
             exit_timeout: 60,
             dns_try_ipv6: true,
+            server_id: 0,
             stored: Vec::new(),
         }
+    }
+}
+
+impl Settings {
+    /// Keeps a value for a later part; it replaces an earlier one.
+    pub fn store(&mut self, name: &str, value: String) {
+        self.stored.retain(|(known, _)| known != name);
+        self.stored.push((name.to_owned(), value));
+    }
+
+    /// The value kept for a later part; `None`: the default.
+    pub fn stored(&self, name: &str) -> Option<&str> {
+        let found = self.stored.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
     }
 }
 

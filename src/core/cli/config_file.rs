@@ -2,7 +2,7 @@
 
 use super::passes::Early;
 use super::start::Failed;
-use crate::core::config::{self, Loaded, Severity, SourceFile};
+use crate::core::config::{self, Loaded, Modules, Severity, SourceFile};
 use crate::core::log as ser_log;
 use std::io::{IsTerminal, Write};
 
@@ -15,7 +15,12 @@ pub(super) fn read(early: &Early) -> Result<Loaded, Failed> {
         name: name.to_string(),
         bytes,
     };
-    let loaded = config::load(&source, early.check);
+    let modules = if early.check {
+        Modules::Check
+    } else {
+        Modules::Run
+    };
+    let loaded = config::load(&source, modules);
     report(&loaded, &source, early.log_stderr);
     match loaded.found.errors() {
         0 => Ok(loaded),

@@ -65,11 +65,9 @@ fn apply_value(
         b'n' => settings.children = processes(value, 'n')?.unwrap_or(CHILDREN),
         b'N' => {
             let n = processes(value, 'N')?.unwrap_or(0);
-            settings.stored.push(("tcp_children".into(), n.to_string()));
+            settings.store("tcp_children", n.to_string());
         }
-        b'W' => settings
-            .stored
-            .push(("tcp_poll_method".into(), poll_method(&text())?)),
+        b'W' => settings.store("tcp_poll_method", poll_method(&text())?),
         b'w' => settings.workdir = Some(text()),
         b't' => settings.chroot = Some(text()),
         b'u' => settings.user = Some(text()),

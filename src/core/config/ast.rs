@@ -13,6 +13,16 @@ pub struct Span {
     pub end: u32,
 }
 
+impl Span {
+    /// From the start of this to `end`.
+    pub fn to(self, end: usize) -> Span {
+        Span {
+            start: self.start,
+            end: end as u32,
+        }
+    }
+}
+
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spanned<T> {
@@ -40,6 +50,12 @@ pub enum Item {
     },
     /// `flags a, b:7`
     Flags(Vec<FlagDecl>),
+    /// `group.name = value desc "text"`
+    Variable {
+        group: Spanned<String>,
+        name: Spanned<String>,
+        value: Spanned<Literal>,
+    },
     /// `avpflags a, b`
     AvpFlags(Vec<Spanned<String>>),
     LoadModule(Spanned<Vec<u8>>),
@@ -106,8 +122,7 @@ pub enum StmtKind {
     /// Core command or module function: `name`, `name(args)`.
     Call(Call),
     If {
-        cond: Expr,
-        then: Vec<Stmt>,
+        arms: Vec<Arm>,
         otherwise: Vec<Stmt>,
     },
     /// `$attr = value`
@@ -116,6 +131,17 @@ pub enum StmtKind {
         value: AssignValue,
     },
     Block(Vec<Stmt>),
+}
+
+/// One `if` or `else if` of a chain.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// `None`: it could not be read, which was reported.
+    pub cond: Option<Expr>,
+    /// What is executed.
+    pub body: Vec<Stmt>,
+    /// From the `if` to the end of the condition.
+    pub span: Span,
 }
 
 /// A core command or module function as written.
@@ -176,13 +202,15 @@ pub struct Expr {
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub enum ExprKind {
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
+    /// `a && b && …`
+    All(Vec<Expr>),
+    /// `a || b || …`
+    Any(Vec<Expr>),
     Not(Box<Expr>),
     Compare {
         left: Operand,
         op: CmpOp,
-        right: Spanned<Operand2>,
+        right: Spanned<Right>,
     },
     /// An operand that stands alone.
     Test(Operand),
@@ -248,7 +276,7 @@ pub enum Operand {
 /// The right side of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
-pub enum Operand2 {
+pub enum Right {
     Int(i64),
     Str(Vec<u8>),
     Id(String),

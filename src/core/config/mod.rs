@@ -5,17 +5,18 @@
 //! modules are initialised, [`crate::core::script::Program::fixup`] what comes after.
 
 pub mod ast;
+mod catalog;
+mod commands;
 mod compile;
 mod diagnostics;
-mod expr;
 mod load;
 mod params;
 mod parser;
+mod retired;
 mod scanner;
-mod stmt;
 mod suggest;
 
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
-pub use load::{Loaded, load};
+pub use load::{Loaded, Modules, load};
 pub use params::{FOREIGN_POLL_METHODS, POLL_METHODS, Target};
 pub use parser::parse;

@@ -57,9 +57,11 @@ impl fmt::Display for LoadError {
         match self {
             LoadError::NotFound { name, tried } => {
                 write!(f, "could not open module <{name}>: no such file")?;
-                let files = tried.iter().map(|path| path.display().to_string());
-                let files = files.collect::<Vec<_>>().join(", ");
-                write!(f, "; looked for {files}")
+                let (verb, places) = places(name, tried);
+                if !places.is_empty() {
+                    write!(f, "; looked {verb} {}", places.join(", "))?;
+                }
+                Ok(())
             }
             LoadError::NotOpened { path, why } => {
                 write!(f, "could not open module <{}>: {why}", path.display())
@@ -135,8 +137,24 @@ fn already_loaded(path: PathBuf, loaded: &LoadedModule) -> LoadError {
     }
 }
 
+/// Where a module was looked for: the files of a path, the folders of a name.
+fn places(spec: &str, tried: &[PathBuf]) -> (&'static str, Vec<String>) {
+    let shown = |path: &Path| path.display().to_string();
+    if spec.contains('/') {
+        return ("for", tried.iter().map(|path| shown(path)).collect());
+    }
+    // The first of each folder's three candidates stands in the folder itself.
+    let mut folders = Vec::new();
+    for folder in tried.iter().step_by(3).filter_map(|path| path.parent()) {
+        if !folders.contains(&shown(folder)) {
+            folders.push(shown(folder));
+        }
+    }
+    ("in", folders)
+}
+
 /// `…/NAME.so` → `NAME`.
-fn module_name(spec: &str) -> String {
+pub fn module_name(spec: &str) -> String {
     let file = spec.rsplit('/').next().unwrap_or(spec);
     file.strip_suffix(".so").unwrap_or(file).to_owned()
 }

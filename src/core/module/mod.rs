@@ -11,7 +11,7 @@ mod macros;
 mod params;
 mod regex;
 pub mod registry;
-mod retired;
+pub mod retired;
 pub mod version;
 
 pub use abi::{

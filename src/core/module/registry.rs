@@ -79,6 +79,13 @@ pub fn find_command(name: &str, argc: usize, kind: RouteKind) -> CommandLookup {
     }
 }
 
+/// All records of that name, newest module first.
+pub fn commands_named(name: &str) -> Vec<&'static Command> {
+    let all = modules().into_iter().rev();
+    all.flat_map(|m| m.exports.cmds.iter().filter(|c| c.name == name))
+        .collect()
+}
+
 /// Names of all commands, for suggestions.
 pub fn command_names() -> Vec<&'static str> {
     modules()

@@ -72,6 +72,17 @@ pub enum AssignValue {
     Expr(Expr),
 }
 
+/// One `if` or `else if` of a chain.
+#[derive(Debug)]
+pub struct Arm {
+    /// When it is executed.
+    pub cond: Expr,
+    /// What is executed.
+    pub body: Vec<Action>,
+    /// Line of ser.cfg, from 1.
+    pub line: u32,
+}
+
 /// The kinds of action.
 #[derive(Debug)]
 #[allow(missing_docs)]
@@ -127,9 +138,9 @@ pub enum ActionKind {
         id: SocketId,
         socket: Option<&'static SocketInfo>,
     },
+    /// The first arm whose condition is true, or `otherwise`.
     If {
-        cond: Expr,
-        then: Vec<Action>,
+        arms: Vec<Arm>,
         otherwise: Vec<Action>,
     },
     AssignAvp {
@@ -163,13 +174,12 @@ impl Action {
                     .map_err(|why| at_line(format!("{}: {why}", command.name))),
                 None => Ok(()),
             },
-            ActionKind::If {
-                cond,
-                then,
-                otherwise,
-            } => {
-                cond.fixup()?;
-                then.iter_mut().chain(otherwise).try_for_each(Action::fixup)
+            ActionKind::If { arms, otherwise } => {
+                for arm in arms {
+                    arm.cond.fixup()?;
+                    arm.body.iter_mut().try_for_each(Action::fixup)?;
+                }
+                otherwise.iter_mut().try_for_each(Action::fixup)
             }
             ActionKind::Block(actions) => actions.iter_mut().try_for_each(Action::fixup),
             ActionKind::AssignAvp {

@@ -62,6 +62,11 @@ pub fn declare_avp_flag(name: &str) -> Result<u32, String> {
     Ok(1 << (flags.len() - 1))
 }
 
+/// Names of all attribute flags, for suggestions.
+pub fn avp_flag_names() -> Vec<String> {
+    AVP_FLAGS.read().clone()
+}
+
 /// The bit of a declared attribute flag.
 pub fn avp_flag(name: &str) -> Option<u32> {
     AVP_FLAGS

@@ -11,15 +11,18 @@ pub mod select;
 mod subst;
 mod uri_edit;
 mod var_str;
+mod variables;
 mod xl;
 
-pub use action::{Action, ActionKind, AssignValue, HostTarget, Pattern, ReturnValue, UriOp};
+pub use action::{Action, ActionKind, Arm, AssignValue, HostTarget, Pattern, ReturnValue, UriOp};
 pub use avp_spec::parse_avp_spec;
 pub use expr::{
     AvpRight, CmpOp, Expr, IpOperand, IpRight, NumOperand, NumRight, StrOperand, StrRight,
     status_text,
 };
-pub use flags::{avp_flag, declare_avp_flag, declare_flag, flag_name, flag_names, flag_number};
+pub use flags::{
+    avp_flag, avp_flag_names, declare_avp_flag, declare_flag, flag_name, flag_names, flag_number,
+};
 pub use program::{Program, Route, RouteTable, install, program};
 pub use run::{
     CURRENT_LINE, is_writable, run_actions, run_onsend_route, run_reply_route, run_request_route,
@@ -29,4 +32,5 @@ pub use select::{Select, SelectResult};
 pub use subst::Subst;
 pub use uri_edit::set_user;
 pub use var_str::parse_var_str;
+pub use variables::declare_variable;
 pub use xl::XlFormat;

@@ -4,7 +4,7 @@
 //! returns 0, end everything up to the entry point; `return` and `break` end the current route.
 //! Each entry point is a run of its own: a branch_route that drops does not end the main route.
 
-use super::action::{Action, ActionKind, AssignValue, HostTarget, ReturnValue};
+use super::action::{Action, ActionKind, Arm, AssignValue, HostTarget, ReturnValue};
 use super::{SelectResult, program, uri_edit};
 use crate::core::forward::{self, Target};
 use crate::core::module::{Args, registry};
@@ -24,10 +24,17 @@ pub static CURRENT_LINE: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug, Default)]
 pub struct Run {
     depth: u32,
-    /// The current route ends.
-    returning: bool,
-    /// Everything ends.
-    pub exiting: bool,
+    /// What ends, and with which value.
+    ending: Option<(Ending, i32)>,
+}
+
+/// What `return` and `exit` end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ending {
+    /// The current route.
+    Route,
+    /// Everything up to the entry point.
+    Script,
 }
 
 /// Runs the main route on a request. Its value: negative is an error, 0 and positive are fine.
@@ -78,12 +85,26 @@ pub fn run_route(run: &mut Run, index: usize, msg: &mut SipMsg<'_>) -> i32 {
         return 1;
     };
     let value = run.actions(&route.actions, msg);
-    run.returning = false;
+    if matches!(run.ending, Some((Ending::Route, _))) {
+        run.ending = None;
+    }
     msg.retcode = value;
     value
 }
 
 impl Run {
+    /// Whether the current route or the whole script ends now.
+    #[inline]
+    pub fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Ends something; the value is what it ends with.
+    fn end(&mut self, what: Ending, value: i32) -> i32 {
+        self.ending = Some((what, value));
+        value
+    }
+
     /// Executes a list; its value is that of the last action executed, 1 for an empty list.
     pub fn actions(&mut self, actions: &'static [Action], msg: &mut SipMsg<'_>) -> i32 {
         if self.depth >= MAX_DEPTH {
@@ -97,7 +118,9 @@ impl Run {
         let mut value = 1;
         for action in actions {
             value = self.do_action(action, msg);
-            if self.returning || self.exiting {
+            if let Some((_, last)) = self.ending {
+                // The action may have evaluated it inside of a condition or an assignment.
+                value = last;
                 break;
             }
         }
@@ -112,36 +135,22 @@ impl Run {
             ActionKind::Module { command, args } => {
                 let value = (command.func)(msg, Args(args));
                 msg.retcode = value;
-                self.exiting |= value == 0;
+                if value == 0 {
+                    self.end(Ending::Script, 0);
+                }
                 value
             }
-            ActionKind::If {
-                cond,
-                then,
-                otherwise,
-            } => {
-                let value = cond.eval(msg, self);
-                if self.exiting {
-                    return 0;
-                }
-                let list = if value > 0 { then } else { otherwise };
-                if list.is_empty() {
-                    1
-                } else {
-                    self.actions(list, msg)
-                }
-            }
+            ActionKind::If { arms, otherwise } => self.choose(arms, otherwise, msg),
             ActionKind::Route(index) => run_route(self, *index, msg),
             ActionKind::Block(actions) => self.actions(actions, msg),
             ActionKind::Exit(value) => {
-                self.exiting = true;
                 let value = value.get(msg);
                 msg.retcode = value;
-                value
+                self.end(Ending::Script, value)
             }
             ActionKind::Return(value) => {
-                self.returning = true;
-                value.get(msg)
+                let value = value.get(msg);
+                self.end(Ending::Route, value)
             }
             ActionKind::AssignAvp {
                 target,
@@ -150,6 +159,31 @@ impl Run {
             } => self.assign(msg, target, *append, value),
             other => simple(other, msg),
         }
+    }
+
+    /// Executes the first arm whose condition is true; 1 when nothing is to be executed.
+    fn choose(
+        &mut self,
+        arms: &'static [Arm],
+        otherwise: &'static [Action],
+        msg: &mut SipMsg<'_>,
+    ) -> i32 {
+        let mut chosen = otherwise;
+        for arm in arms {
+            CURRENT_LINE.store(arm.line, Ordering::Relaxed);
+            let value = arm.cond.eval(msg, self);
+            if let Some((_, last)) = self.ending {
+                return last;
+            }
+            if value > 0 {
+                chosen = &arm.body;
+                break;
+            }
+        }
+        if chosen.is_empty() {
+            return 1;
+        }
+        self.actions(chosen, msg)
     }
 
     fn assign(
@@ -177,6 +211,9 @@ impl Run {
             AssignValue::Action(action) => AvpValue::Int(self.do_action(action, msg)),
             AssignValue::Expr(expr) => AvpValue::Int(expr.eval(msg, self).max(0)),
         };
+        if let Some((_, last)) = self.ending {
+            return last;
+        }
         msg.avps.assign(target, append, result);
         1
     }

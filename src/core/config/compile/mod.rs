@@ -1,18 +1,24 @@
 //! From the syntax tree to the program that runs: names are looked up, arguments checked and compiled.
 //!
-//! One file a kind of thing: [`block`](self) here, core commands in `command`, module functions in
-//! `function`, conditions in `condition`, attributes and selects in `value`. Every mistake is reported
-//! and its statement left out; the rest is still checked.
+//! One file a kind of thing: blocks and statements here, core commands in `command`, module functions in
+//! `function` and `argument`, conditions in `condition` and `compare`, attributes and selects in
+//! `value`. Every mistake is reported and its statement left out; the rest is still checked.
 
+mod argument;
 mod command;
+mod compare;
 mod condition;
 mod function;
+mod missing;
 mod value;
+
+pub use missing::Missing;
 
 use super::ast::{RouteBlock, Span, Stmt, StmtKind};
 use super::diagnostics::{Diagnostic, Diagnostics};
+use crate::core::module::RouteMask;
 use crate::core::msg::RouteKind;
-use crate::core::script::{Action, ActionKind, Program};
+use crate::core::script::{Action, ActionKind, Arm, Program};
 
 /// What is known while a file is compiled.
 pub struct Compiler<'c> {
@@ -20,13 +26,13 @@ pub struct Compiler<'c> {
     pub found: &'c mut Diagnostics,
     /// What has been compiled.
     pub program: Program,
-    /// A module could not be loaded, so commands and selects may be unknown for that reason alone.
-    pub modules_missing: bool,
+    /// Modules that could not be loaded: commands and selects may be unknown for that reason alone.
+    pub missing: Missing,
     /// Kind of the block that is being compiled.
     kind: RouteKind,
     /// Offset of each line's first byte.
     lines: Vec<u32>,
-    /// Routes that were called: kind, name, place of the first call.
+    /// Routes that were called: kind, name, place of the call.
     called: Vec<(RouteKind, String, Span)>,
 }
 
@@ -37,7 +43,7 @@ impl<'c> Compiler<'c> {
         Compiler {
             found,
             program: Program::default(),
-            modules_missing: false,
+            missing: Missing::default(),
             kind: RouteKind::Request,
             lines: std::iter::once(0).chain(starts).collect(),
             called: Vec::new(),
@@ -70,7 +76,7 @@ impl<'c> Compiler<'c> {
         if named.is_some() && table.get(index).is_some_and(|r| r.defined) {
             let span = named.map_or(block.span, |n| n.span);
             self.error_with(span, "duplicate route")
-                .help(format!("there is a block [{name}] of this kind above"));
+                .help(format!("there is a {}[{name}] above", word(block.kind)));
         }
         let actions = self.list(&block.body);
         if let Some(route) = self.program.table_mut(block.kind).get_mut(index) {
@@ -90,23 +96,27 @@ impl<'c> Compiler<'c> {
         let line = self.line(stmt.span);
         let kind = match &stmt.kind {
             StmtKind::Call(call) => return self.call(call),
-            StmtKind::If {
-                cond,
-                then,
-                otherwise,
-            } => {
-                let cond = self.condition(cond);
-                let (then, otherwise) = (self.list(then), self.list(otherwise));
-                ActionKind::If {
-                    cond: cond?,
-                    then,
-                    otherwise,
-                }
+            StmtKind::If { arms, otherwise } => {
+                let arms: Vec<_> = arms.iter().map(|arm| self.arm(arm)).collect();
+                let otherwise = self.list(otherwise);
+                let arms = arms.into_iter().collect::<Option<_>>()?;
+                ActionKind::If { arms, otherwise }
             }
             StmtKind::AssignAvp { target, value } => self.assignment(target, value)?,
             StmtKind::Block(body) => ActionKind::Block(self.list(body)),
         };
         Some(Action { kind, line })
+    }
+
+    fn arm(&mut self, arm: &super::ast::Arm) -> Option<Arm> {
+        let line = self.line(arm.span);
+        let cond = arm.cond.as_ref().and_then(|cond| self.condition(cond));
+        let body = self.list(&arm.body);
+        Some(Arm {
+            cond: cond?,
+            body,
+            line,
+        })
     }
 
     /// The index of a route that is referred to; it exists, maybe empty, from now on.
@@ -119,17 +129,14 @@ impl<'c> Compiler<'c> {
     pub fn finish(self) -> Program {
         for (kind, name, span) in &self.called {
             let table = self.program.table(*kind);
-            let defined = |r: &&crate::core::script::Route| r.defined;
-            if table
-                .find(name)
-                .and_then(|i| table.get(i))
-                .filter(defined)
-                .is_none()
-            {
-                let known = table.iter().filter(defined).map(|r| r.name.as_str());
-                let message = format!("there is no {}[{name}]: the call does nothing", word(*kind));
-                self.found.warning(*span, message).suggest(name, known);
+            let mut defined = table.iter().filter(|route| route.defined);
+            if defined.any(|route| route.name == *name) {
+                continue;
             }
+            let message = format!("there is no {}[{name}]: the call does nothing", word(*kind));
+            let known = table.iter().filter(|route| route.defined);
+            let known = known.map(|route| route.name.as_str());
+            self.found.warning(*span, message).suggest(name, known);
         }
         self.program
     }
@@ -144,4 +151,17 @@ fn word(kind: RouteKind) -> &'static str {
         RouteKind::Branch => "branch_route",
         RouteKind::OnSend => "onsend_route",
     }
+}
+
+/// The keywords of the kinds of block that a mask allows.
+fn words(mask: RouteMask) -> Vec<&'static str> {
+    let all = [
+        RouteKind::Request,
+        RouteKind::Failure,
+        RouteKind::OnReply,
+        RouteKind::Branch,
+        RouteKind::OnSend,
+    ];
+    let allowed = all.into_iter().filter(|kind| mask.allows(*kind));
+    allowed.map(word).collect()
 }

@@ -1,11 +1,12 @@
 //! References to attributes and selects, and assignments to attributes.
 
 use super::super::ast::{AssignValue as Written, Span, Spanned};
+use super::super::suggest;
 use super::Compiler;
 use crate::core::module::Regex;
 use crate::core::msg::{AvpIndex, AvpName, AvpSpec, RouteKind};
 use crate::core::script::{
-    Action, ActionKind, AssignValue, Pattern, Select, is_writable, parse_avp_spec,
+    Action, ActionKind, AssignValue, Pattern, Select, is_writable, parse_avp_spec, select,
 };
 
 impl Compiler<'_> {
@@ -21,8 +22,16 @@ impl Compiler<'_> {
     pub(super) fn select(&mut self, text: &str, span: Span) -> Option<Select> {
         match Select::compile(text) {
             Ok(select) => Some(select),
-            Err(_) if self.modules_missing => None,
-            Err(why) => self.error(span, why),
+            Err(_) if self.select_may_be_missing(text) => None,
+            Err(why) => {
+                let first = text.split(['.', '[']).next().unwrap_or(text);
+                let found = self.error_with(span, why);
+                let near = suggest::nearest(first, select::names()).filter(|near| *near != first);
+                if let Some(near) = near {
+                    found.help(format!("did you mean `@{near}`?"));
+                }
+                None
+            }
         }
     }
 
@@ -41,7 +50,7 @@ impl Compiler<'_> {
         value: &Written,
     ) -> Option<ActionKind> {
         let spec = self.avp(&target.node, target.span);
-        let value = self.assigned(value);
+        let value = self.assigned(value, target.span);
         let spec = spec?;
         self.check_writable(&spec, target.span)?;
         let append = spec.index == AvpIndex::All;
@@ -68,9 +77,20 @@ impl Compiler<'_> {
         Some(())
     }
 
-    fn assigned(&mut self, value: &Written) -> Option<AssignValue> {
+    /// Attributes have 32 bits; with or without sign.
+    fn int32(&mut self, n: i64, span: Span) -> Option<i32> {
+        if i32::try_from(n).is_ok() || u32::try_from(n).is_ok() {
+            return Some(n as i32);
+        }
+        self.error(
+            span,
+            format!("{n} does not fit into an attribute's 32 bits"),
+        )
+    }
+
+    fn assigned(&mut self, value: &Written, span: Span) -> Option<AssignValue> {
         Some(match value {
-            Written::Int(n) => AssignValue::Int(*n as i32),
+            Written::Int(n) => AssignValue::Int(self.int32(*n, span)?),
             Written::Str(text) => AssignValue::Str(text.as_slice().into()),
             Written::Avp(avp) => AssignValue::Avp(self.avp(&avp.node, avp.span)?),
             Written::Select(select) => AssignValue::Select(self.select(&select.node, select.span)?),

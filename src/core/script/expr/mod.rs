@@ -25,8 +25,10 @@ use text::{compare_text, compare_with, is_myself, matches, text_of};
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum Expr {
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
+    /// `a && b && …`
+    All(Vec<Expr>),
+    /// `a || b || …`
+    Any(Vec<Expr>),
     Not(Box<Expr>),
     Const(bool),
     Action(Box<Action>),
@@ -81,20 +83,31 @@ pub enum Expr {
     SelectTest(Select),
 }
 
+const TRUE: i32 = 1;
+const FALSE: i32 = 0;
 const ERROR: i32 = -1;
 
 fn truth(value: bool) -> i32 {
     i32::from(value)
 }
 
+/// Evaluates one after the other as long as they are `going`; the value of the last.
+fn chain(all: &'static [Expr], going: i32, msg: &mut SipMsg<'_>, run: &mut Run) -> i32 {
+    let mut value = going;
+    for expr in all {
+        value = expr.eval(msg, run);
+        if value != going || run.is_ending() {
+            break;
+        }
+    }
+    value
+}
+
 impl Expr {
     /// Fixes up the actions inside.
     pub fn fixup(&mut self) -> Result<(), String> {
         match self {
-            Expr::And(a, b) | Expr::Or(a, b) => {
-                a.fixup()?;
-                b.fixup()
-            }
+            Expr::All(all) | Expr::Any(all) => all.iter_mut().try_for_each(Expr::fixup),
             Expr::Not(e) => e.fixup(),
             Expr::Action(action) => action.fixup(),
             Expr::Actions(actions) => actions.iter_mut().try_for_each(Action::fixup),
@@ -102,17 +115,12 @@ impl Expr {
         }
     }
 
-    /// Evaluates for this message. Check `run.exiting` afterwards: an action inside may end the script.
+    /// Evaluates for this message. Check [`Run::is_ending`] afterwards: an action inside may end the
+    /// route or the script.
     pub fn eval(&'static self, msg: &mut SipMsg<'_>, run: &mut Run) -> i32 {
         match self {
-            Expr::And(a, b) => match a.eval(msg, run) {
-                1 if !run.exiting => b.eval(msg, run),
-                other => other,
-            },
-            Expr::Or(a, b) => match a.eval(msg, run) {
-                0 if !run.exiting => b.eval(msg, run),
-                other => other,
-            },
+            Expr::All(all) => chain(all, TRUE, msg, run),
+            Expr::Any(all) => chain(all, FALSE, msg, run),
             Expr::Not(e) => match e.eval(msg, run) {
                 ERROR => ERROR,
                 value => truth(value == 0),

@@ -8,6 +8,52 @@ use crate::core::msg::{BumpVec, SipMsg};
 use crate::core::sip::{FirstLine, HdrType, Message};
 use std::io::Write;
 
+/// First words of the core's selects, synonyms of one letter left out.
+pub const NAMES: [&str; 42] = [
+    "authorization",
+    "branch",
+    "call_id",
+    "cfg_get",
+    "code",
+    "contact",
+    "content_length",
+    "content_type",
+    "cseq",
+    "dst",
+    "dst_uri",
+    "event",
+    "expires",
+    "from",
+    "max_forwards",
+    "message",
+    "method",
+    "min_se",
+    "msg",
+    "next_hop",
+    "organization",
+    "priority",
+    "proxy_authorization",
+    "reason",
+    "received",
+    "record_route",
+    "refer_to",
+    "remote_party_id",
+    "request_uri",
+    "rpid",
+    "rr",
+    "ruri",
+    "session_expires",
+    "sip_if_match",
+    "src",
+    "status",
+    "subject",
+    "sys",
+    "to",
+    "user_agent",
+    "version",
+    "via",
+];
+
 /// Resolves a core select; the error is the level that is not known.
 pub fn resolve(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     let rest = &parts[1..];
@@ -43,6 +89,7 @@ pub fn resolve(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
         "received" => sys::received(parts),
         "sys" => sys::sys(parts),
         "branch" => sys::branch(parts),
+        "cfg_get" => sys::cfg_get(parts),
         "event" => alone(required_body(HdrType::Event)),
         name => match plain_header(name) {
             Some(kind) => alone(body(kind)),
@@ -196,4 +243,23 @@ fn first_line<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
         .position(|b| matches!(b, b'\r' | b'\n'))
         .map_or(buf.len(), |n| start + n);
     &buf[start..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    #[test]
+    fn every_suggested_name_is_known() {
+        for name in NAMES {
+            let realm = if name.ends_with("authorization") {
+                "[\"r\"]"
+            } else {
+                ""
+            };
+            let parts = parse(&format!("{name}{realm}")).expect(name);
+            assert_ne!(resolve(&parts).err(), Some(0), "{name}");
+        }
+    }
 }

@@ -119,12 +119,29 @@ impl fmt::Debug for Select {
     }
 }
 
+/// How the error about a select that nobody knows begins.
+const UNRESOLVED: &str = "Unable to resolve select '";
+
+/// The select in an error of [`Select::compile`] (or of what compiles selects inside of text), if the
+/// error is that nobody knows it.
+pub fn unresolved(error: &str) -> Option<&str> {
+    let (select, _) = error.strip_prefix(UNRESOLVED)?.rsplit_once("' at level ")?;
+    Some(select)
+}
+
+/// First words of all selects, for suggestions.
+pub fn names() -> Vec<&'static str> {
+    let tables = TABLES.read();
+    let registered = tables.iter().map(|(name, _)| *name);
+    registered.chain(core_table::NAMES).collect()
+}
+
 impl Select {
     /// Parses and resolves the text behind the `@`.
     pub fn compile(text: &str) -> Result<Select, String> {
         let parts = parse(text)?;
-        let get = resolve(&parts)
-            .map_err(|level| format!("Unable to resolve select '{text}' at level {level}"))?;
+        let get =
+            resolve(&parts).map_err(|level| format!("{UNRESOLVED}{text}' at level {level}"))?;
         Ok(Select {
             source: text.to_owned(),
             get,

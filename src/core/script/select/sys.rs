@@ -1,5 +1,6 @@
 //! `@sys.…`, `@src.…`, `@dst.…`, `@received.…`, `@branch.…`.
 
+use super::super::variables::variable;
 use super::{Part, SelectFn, SelectResult, select_fn};
 use crate::core::forward::text::{push_ip, push_number, push_q};
 use crate::core::msg::{Branch, BumpVec, SipMsg};
@@ -64,12 +65,25 @@ pub fn received(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     }))
 }
 
-/// `@sys.pid`, `@sys.unique`, `@sys.now[.local|gmt|utc["format"]]`.
+/// `@cfg_get.group.name`: a variable of ser.cfg.
+pub fn cfg_get(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
+    let [_, group, name] = parts else {
+        return Err(parts.len().min(3));
+    };
+    let value = variable(&group.name, &name.name).ok_or(2usize)?;
+    Ok(select_fn(move |_| SelectResult::Value(value)))
+}
+
+/// `@sys.pid`, `@sys.server_id`, `@sys.unique`, `@sys.now[.local|gmt|utc["format"]]`.
 pub fn sys(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     let second = parts.get(1).ok_or(1usize)?;
     match (second.name.as_str(), parts.get(2)) {
         ("pid", None) => Ok(select_fn(|msg| {
             text(msg, |out| push_number(out, crate::core::log::pid().into()))
+        })),
+        ("server_id", None) => Ok(select_fn(|msg| {
+            let id = crate::core::settings::get().server_id;
+            text(msg, |out| push_number(out, id.into()))
         })),
         ("unique", None) => Ok(select_fn(|msg| text(msg, unique))),
         ("now", None) => Ok(select_fn(|msg| {

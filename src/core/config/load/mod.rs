@@ -1,0 +1,131 @@
+//! Reads a ser.cfg: assignments, modules and their parameters take effect in the order of the file,
+//! route blocks become a program.
+
+mod declare;
+mod modparam;
+
+use super::ast::{File, Item, Spanned};
+use super::catalog;
+use super::compile::Compiler;
+use super::diagnostics::{Diagnostics, SourceFile};
+use super::params::{self, Target};
+use crate::core::module::loader::{LoadError, load_module, module_name};
+use crate::core::module::registry;
+use crate::core::module::retired::{Fate, fate};
+use crate::core::script::Program;
+
+/// What a file comes to. It may be used only if [`Diagnostics::errors`] is 0.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Values of core parameters.
+    pub target: Target,
+    /// The routes.
+    pub program: Program,
+    /// Findings, in order of place.
+    pub found: Diagnostics,
+}
+
+/// What `loadmodule` does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Modules {
+    /// Loads the module and gives it its parameters.
+    Run,
+    /// Loads the module, but no function of it runs to take a parameter.
+    Check,
+    /// No module can be loaded.
+    None,
+}
+
+/// Reads the text of a file.
+pub fn load(source: &SourceFile, modules: Modules) -> Loaded {
+    let (file, mut found) = super::parse(&source.bytes);
+    registry::set_flag_resolver(modparam::flag_of_modparam);
+    let mut loader = Loader {
+        modules,
+        target: Target::default(),
+        compiler: Compiler::new(&source.bytes, &mut found),
+    };
+    file.items.iter().for_each(|item| loader.item(item));
+    warn_of_no_route(&file, &mut loader.compiler);
+    let target = loader.target;
+    let program = loader.compiler.finish();
+    Loaded {
+        target,
+        program,
+        found,
+    }
+}
+
+struct Loader<'c> {
+    modules: Modules,
+    target: Target,
+    compiler: Compiler<'c>,
+}
+
+impl Loader<'_> {
+    fn item(&mut self, item: &Item) {
+        let found = &mut *self.compiler.found;
+        match item {
+            Item::Assign { name, values } => {
+                params::assign(name, values, &mut self.target, found);
+            }
+            Item::Variable { group, name, value } => declare::variable(group, name, value, found),
+            Item::Flags(flags) => declare::flags(flags, found),
+            Item::AvpFlags(names) => declare::avp_flags(names, found),
+            Item::LoadModule(spec) => self.load_module(spec),
+            Item::ModParam {
+                modules,
+                name,
+                value,
+            } => self.mod_param(modules, name, value),
+            Item::Route(block) => self.compiler.block(block),
+        }
+    }
+
+    fn load_module(&mut self, spec: &Spanned<Vec<u8>>) {
+        let text = String::from_utf8_lossy(&spec.node);
+        let found = &mut *self.compiler.found;
+        let result = match self.modules {
+            Modules::Run | Modules::Check => load_module(&text, &self.target.mpath),
+            Modules::None => Err(LoadError::NotFound {
+                name: text.to_string(),
+                tried: Vec::new(),
+            }),
+        };
+        match result {
+            Ok(_) => {}
+            // It is there: nothing that follows is unknown for this reason.
+            Err(why @ LoadError::AlreadyLoaded { .. }) => {
+                found.error(spec.span, format!("failed to load module: {why}"));
+            }
+            Err(why) => {
+                let name = module_name(&text);
+                let known = !catalog::is_module(&name) && matches!(why, LoadError::NotFound { .. });
+                let error = found.error(spec.span, format!("failed to load module: {why}"));
+                if known {
+                    error.suggest(&name, catalog::modules());
+                }
+                let new = match fate(&name) {
+                    Some(Fate::Renamed(new)) => Some(new.to_owned()),
+                    Some(Fate::Replaced(_)) | None => None,
+                };
+                self.compiler.missing.add(new.into_iter().chain([name]));
+            }
+        }
+    }
+
+    /// Whether no code of a module may run.
+    fn check_only(&self) -> bool {
+        self.modules != Modules::Run
+    }
+}
+
+fn warn_of_no_route(file: &File, compiler: &mut Compiler<'_>) {
+    let is_main = |item: &Item| {
+        matches!(item, Item::Route(b) if b.kind == crate::core::msg::RouteKind::Request
+            && b.name.as_ref().is_none_or(|n| n.node == "0"))
+    };
+    if compiler.found.errors() == 0 && !file.items.iter().any(is_main) {
+        log::info!("there is no route block: requests are dropped");
+    }
+}

@@ -1,0 +1,218 @@
+//! Core parameters: what one is, and how an assignment is carried out. The parameters themselves stand in
+//! `table`, conversions of values in `value`.
+//!
+//! What needs a part of the server that is not there yet (tcp, tls, dns cache) is checked and kept in
+//! [`Settings::stored`]; what newer generations dropped is accepted with a warning that says what
+//! replaces it.
+
+mod table;
+mod value;
+
+pub use value::{FOREIGN_POLL_METHODS, POLL_METHODS};
+
+use super::ast::{ParamValue, SocketId, Spanned};
+use super::diagnostics::Diagnostics;
+use crate::core::settings::Settings;
+use table::{MAX32, MIN_INT, PARAMS};
+use value::{facility, number, poll_method, sockets, text};
+
+/// What may stand behind the `=`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValueType {
+    /// Nothing is known of the parameter.
+    Any,
+    /// A number, `yes` and `no` among them.
+    Int,
+    /// A string or a word.
+    Str,
+    /// A list of sockets.
+    Sockets,
+}
+
+/// Where values go.
+#[derive(Debug, Default)]
+pub struct Target {
+    /// Plain values.
+    pub settings: Settings,
+    /// `listen`
+    pub listen: Vec<SocketId>,
+    /// `alias`
+    pub aliases: Vec<SocketId>,
+    /// `mpath`: folders of modules, separated by `:`.
+    pub mpath: String,
+}
+
+type SetInt = fn(&mut Settings, i64);
+type SetStr = fn(&mut Settings, String);
+
+enum Action {
+    /// Number in a range.
+    Int(i64, i64, SetInt),
+    Str(SetStr),
+    Facility,
+    PollMethod,
+    Listen,
+    Alias,
+    ModulePath,
+    /// Kept for a later part; number or text.
+    Stored(ValueType),
+    /// Accepted without effect; the warning.
+    Warned(&'static str),
+    /// Accepted without effect, as in SER.
+    Ignored,
+}
+
+/// One core parameter.
+pub struct Param {
+    /// Its name and synonyms; values are stored under the first.
+    names: &'static [&'static str],
+    action: Action,
+}
+
+impl Param {
+    /// What its value looks like.
+    pub fn kind(&self) -> ValueType {
+        match &self.action {
+            Action::Int(..) => ValueType::Int,
+            Action::Str(_) | Action::Facility | Action::PollMethod | Action::ModulePath => {
+                ValueType::Str
+            }
+            Action::Listen | Action::Alias => ValueType::Sockets,
+            Action::Stored(kind) => *kind,
+            Action::Warned(_) | Action::Ignored => ValueType::Any,
+        }
+    }
+}
+
+/// The parameter of that exact name.
+pub fn find(name: &str) -> Option<&'static Param> {
+    PARAMS.iter().find(|p| p.names.contains(&name))
+}
+
+/// Names of all parameters that have an effect, for suggestions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let useful = PARAMS
+        .iter()
+        .filter(|p| !matches!(p.action, Action::Warned(_) | Action::Ignored));
+    useful.flat_map(|p| p.names.iter().copied())
+}
+
+/// Carries `name = values` out, or says what is wrong with it.
+pub fn assign(
+    name: &Spanned<String>,
+    values: &[Spanned<ParamValue>],
+    target: &mut Target,
+    found: &mut Diagnostics,
+) {
+    let Some(param) = find(&name.node) else {
+        let message = format!("syntax error: unknown config variable {}", name.node);
+        found.error(name.span, message).suggest(&name.node, names());
+        return;
+    };
+    let Some(value) = values.first() else { return };
+    let result = match &param.action {
+        Action::Int(min, max, set) => {
+            number(value, *min, *max).map(|n| set(&mut target.settings, n))
+        }
+        Action::Str(set) => text(value).map(|v| set(&mut target.settings, v)),
+        Action::Facility => facility(value).map(|f| target.settings.log_facility = f),
+        Action::PollMethod => poll_method(value, found).map(|m| store(target, param, m)),
+        Action::Listen => sockets(values, &mut target.listen),
+        Action::Alias => sockets(values, &mut target.aliases),
+        Action::ModulePath => text(value).map(|v| target.mpath = v),
+        Action::Stored(ValueType::Int) => {
+            number(value, MIN_INT, MAX32).map(|n| store(target, param, n.to_string()))
+        }
+        Action::Stored(_) => text(value).map(|v| store(target, param, v)),
+        Action::Warned(why) => {
+            found.warning(name.span, format!("{}: {why}", name.node));
+            Ok(())
+        }
+        Action::Ignored => text(value).map(drop),
+    };
+    if let Err(message) = result {
+        found.error(value.span, message);
+    }
+}
+
+fn store(target: &mut Target, param: &Param, value: String) {
+    target.settings.store(param.names[0], value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::config::ast::Span;
+
+    fn set(name: &str, value: ParamValue) -> (Target, Diagnostics) {
+        let span = Span::default();
+        let mut target = Target::default();
+        let mut found = Diagnostics::default();
+        let name = Spanned {
+            node: name.to_owned(),
+            span,
+        };
+        assign(
+            &name,
+            &[Spanned { node: value, span }],
+            &mut target,
+            &mut found,
+        );
+        (target, found)
+    }
+
+    #[test]
+    fn no_name_stands_twice() {
+        let mut all: Vec<_> = PARAMS.iter().flat_map(|p| p.names).collect();
+        all.sort_unstable();
+        let before = all.len();
+        all.dedup();
+        assert_eq!(all.len(), before);
+    }
+
+    #[test]
+    fn synonyms_set_the_same_value() {
+        assert_eq!(
+            set("uid", ParamValue::Id("ser".into()))
+                .0
+                .settings
+                .user
+                .as_deref(),
+            Some("ser")
+        );
+        assert_eq!(
+            set("ser_kill_timeout", ParamValue::Int(5))
+                .0
+                .settings
+                .exit_timeout,
+            5
+        );
+        let stored = set("dst_blacklist_ttl", ParamValue::Int(9))
+            .0
+            .settings
+            .stored;
+        assert_eq!(
+            stored,
+            [("dst_blacklist_expire".to_owned(), "9".to_owned())]
+        );
+    }
+
+    #[test]
+    fn wrong_types_and_ranges_are_refused() {
+        for (name, value) in [
+            ("children", ParamValue::Str(b"8".to_vec())),
+            ("port", ParamValue::Int(70000)),
+            ("user", ParamValue::Int(5)),
+            ("log_facility", ParamValue::Id("LOG_MOON".into())),
+            ("tcp_poll_method", ParamValue::Id("wait".into())),
+        ] {
+            assert_eq!(set(name, value).1.errors(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn retired_parameters_only_warn() {
+        let found = set("fifo", ParamValue::Str(b"/tmp/ser_fifo".to_vec())).1;
+        assert_eq!((found.errors(), found.warnings()), (0, 1));
+    }
+}
