@@ -3,6 +3,8 @@
 
 #![allow(dead_code)]
 
+pub mod player;
+pub mod proxy;
 pub mod sip;
 pub mod tree;
 
