@@ -46,6 +46,8 @@ ser::module! {
         command("save_contacts_noreply", save::save_noreply, TABLE_AOR),
         command("save_memory", save::save_memory, TABLE),
         command("save_memory", save::save_memory, TABLE_AOR),
+        command("save_mem_nr", save::save_mem_nr, TABLE),
+        command("save_mem_nr", save::save_mem_nr, TABLE_AOR),
         command("lookup", lookup::lookup, TABLE),
         command("lookup", lookup::lookup, TABLE_AOR),
         command("lookup_contacts", lookup::lookup, TABLE),

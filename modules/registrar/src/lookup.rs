@@ -1,4 +1,4 @@
-//! `lookup` and `registered`: the contacts of the user that the To header names.
+//! `lookup` and `registered`: the contacts of the user that a request is for.
 
 use crate::params::{APPEND_BRANCHES, LOAD_NAT_FLAG, RECEIVED_TO_URI, flag_bit};
 use crate::save::aor_filter;
@@ -64,7 +64,7 @@ fn find<'a>(
     args: Args,
     aor: Option<&[u8]>,
 ) -> Result<BumpVec<'a, Found<'a>>, i32> {
-    let uid = uid::uid(msg).ok_or(NO_UID)?;
+    let uid = uid::of_target(msg).ok_or(NO_UID)?;
     let now = msg.now();
     let arena = msg.arena;
     let mut found = BumpVec::new_in(arena);
@@ -110,7 +110,9 @@ fn copy<'a>(arena: &'a ser::core::msg::Bump, contact: &ContactInfo<'_>) -> Found
 fn use_first<'a>(msg: &mut SipMsg<'a>, contact: &Found<'a>) {
     msg.set_uri(contact.uri);
     msg.dst_uri = destination(contact);
-    msg.force_send_socket = contact.socket;
+    if contact.socket.is_some() {
+        msg.force_send_socket = contact.socket;
+    }
     msg.ruri_q = contact.q;
     set_nat_flag(msg, contact);
 }

@@ -1,6 +1,7 @@
 //! Parameters of the module (names and defaults of SER 2.1, and those of 0.8/0.9).
 
 use ser::core::module::{IntParam, Param, ParamKind, StrParam};
+use ser::core::msg::MAX_FLAG;
 
 /// Seconds, where neither Contact nor Expires says anything usable.
 pub static DEFAULT_EXPIRES: IntParam = IntParam::new(3600);
@@ -23,6 +24,10 @@ pub static REPLY_CODE_ATTR: StrParam = StrParam::new("$code");
 pub static REPLY_REASON_ATTR: StrParam = StrParam::new("$reason");
 pub static CONTACT_ATTR: StrParam = StrParam::new("$contact");
 pub static AOR_ATTR: StrParam = StrParam::new("$aor");
+/// Message flag with which a `received` in a Contact is believed; -2: always, -1: never.
+pub static TRUST_RECEIVED_FLAG: IntParam = IntParam::new(-2);
+/// Seconds in a Retry-After of 5xx answers; 0: none (SER 0.9).
+pub static RETRY_AFTER: IntParam = IntParam::new(0);
 /// Users are told apart by user@domain instead of by user (SER 0.8, 0.9).
 pub static USE_DOMAIN: IntParam = IntParam::new(0);
 /// The user part is compared as written (SER 0.9).
@@ -32,6 +37,12 @@ const fn int(name: &'static str, place: &'static IntParam) -> Param {
     Param {
         name,
         kind: ParamKind::Int(place),
+    }
+}
+const fn flag(name: &'static str, place: &'static IntParam) -> Param {
+    Param {
+        name,
+        kind: ParamKind::Flag(place),
     }
 }
 const fn text(name: &'static str, place: &'static StrParam) -> Param {
@@ -45,14 +56,8 @@ pub const TABLE: &[Param] = &[
     int("default_expires", &DEFAULT_EXPIRES),
     int("default_q", &DEFAULT_Q),
     int("append_branches", &APPEND_BRANCHES),
-    Param {
-        name: "save_nat_flag",
-        kind: ParamKind::Flag(&SAVE_NAT_FLAG),
-    },
-    Param {
-        name: "load_nat_flag",
-        kind: ParamKind::Flag(&LOAD_NAT_FLAG),
-    },
+    flag("save_nat_flag", &SAVE_NAT_FLAG),
+    flag("load_nat_flag", &LOAD_NAT_FLAG),
     int("min_expires", &MIN_EXPIRES),
     int("max_expires", &MAX_EXPIRES),
     text("received_param", &RECEIVED_PARAM),
@@ -62,6 +67,8 @@ pub const TABLE: &[Param] = &[
     text("reply_reason_attr", &REPLY_REASON_ATTR),
     text("contact_attr", &CONTACT_ATTR),
     text("aor_attr", &AOR_ATTR),
+    flag("trust_received_flag", &TRUST_RECEIVED_FLAG),
+    int("retry_after", &RETRY_AFTER),
     int("use_domain", &USE_DOMAIN),
     int("case_sensitive", &CASE_SENSITIVE),
     Param {
@@ -69,6 +76,9 @@ pub const TABLE: &[Param] = &[
         kind: ParamKind::IntFn(set_nat_flag),
     },
 ];
+
+/// `trust_received_flag`: every `received` is believed.
+pub const TRUST_ALL: i64 = -2;
 
 /// `nat_flag` of 0.8/0.9 is both flags of 2.x.
 fn set_nat_flag(flag: i64) -> Result<(), String> {
@@ -82,14 +92,15 @@ pub fn check() -> Result<(), String> {
     if DEFAULT_Q.get() != -1 {
         DEFAULT_Q.set(DEFAULT_Q.get().clamp(0, 1000));
     }
-    for (name, flag) in [
-        ("save_nat_flag", &SAVE_NAT_FLAG),
-        ("load_nat_flag", &LOAD_NAT_FLAG),
+    for (name, flag, lowest) in [
+        ("save_nat_flag", &SAVE_NAT_FLAG, -1),
+        ("load_nat_flag", &LOAD_NAT_FLAG, -1),
+        ("trust_received_flag", &TRUST_RECEIVED_FLAG, TRUST_ALL),
     ] {
-        if !(-1..=31).contains(&flag.get()) {
+        if !(lowest..=MAX_FLAG).contains(&flag.get()) {
+            let number = flag.get();
             return Err(format!(
-                "{name}: message flags are 0..31, not {}",
-                flag.get()
+                "{name} {number}: message flags are 0 to {MAX_FLAG}"
             ));
         }
     }
@@ -97,6 +108,8 @@ pub fn check() -> Result<(), String> {
         ("default_expires", &DEFAULT_EXPIRES),
         ("min_expires", &MIN_EXPIRES),
         ("max_expires", &MAX_EXPIRES),
+        ("max_contacts", &MAX_CONTACTS),
+        ("retry_after", &RETRY_AFTER),
     ] {
         if value.get() < 0 {
             return Err(format!("{name} must not be negative"));

@@ -1,7 +1,7 @@
 //! The answer to a REGISTER: the Contact line of all valid bindings, status, P-Registrar-Error.
 
 use crate::error::{RegError, reason};
-use crate::params::RECEIVED_PARAM;
+use crate::params::{RECEIVED_PARAM, RETRY_AFTER};
 use ser::core::forward::text::{push_number, push_q};
 use ser::core::module::api::usrloc::{ContactInfo, Record};
 use ser::core::msg::BumpVec;
@@ -51,27 +51,23 @@ fn write_contact(line: &mut BumpVec<'_, u8>, contact: &ContactInfo<'_>, now: i64
 /// Sends the answer with module `sl`. 1: stored and told; 0: refused and told (the script ends);
 /// -1: the reply could not be sent.
 pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), RegError>) -> i32 {
-    let mut add = |text: &'a [u8]| {
-        if !text.is_empty() {
-            msg.reply_lumps.push(ReplyLump {
-                kind: ReplyLumpKind::Header,
-                text,
-            });
-        }
-    };
-    add(contacts);
+    if !contacts.is_empty() {
+        add_lines(msg, contacts);
+    }
     let code = match result {
         Ok(()) => 200,
         Err(error) => {
             let (code, text) = error.answer();
-            let mut line = BumpVec::with_capacity_in(text.len() + 24, msg.arena);
-            line.extend_from_slice_copy(b"P-Registrar-Error: ");
-            line.extend_from_slice_copy(text.as_bytes());
-            line.extend_from_slice_copy(b"\r\n");
-            msg.reply_lumps.push(ReplyLump {
-                kind: ReplyLumpKind::Header,
-                text: line.into_bump_slice(),
-            });
+            let mut lines = BumpVec::with_capacity_in(96, msg.arena);
+            lines.extend_from_slice_copy(b"P-Registrar-Error: ");
+            lines.extend_from_slice_copy(text.as_bytes());
+            lines.extend_from_slice_copy(b"\r\n");
+            if code >= 500 && RETRY_AFTER.get() > 0 {
+                lines.extend_from_slice_copy(b"Retry-After: ");
+                push_number(&mut lines, RETRY_AFTER.get().unsigned_abs());
+                lines.extend_from_slice_copy(b"\r\n");
+            }
+            add_lines(msg, lines.into_bump_slice());
             code
         }
     };
@@ -80,4 +76,11 @@ pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), Reg
         return -1;
     }
     i32::from(result.is_ok())
+}
+
+fn add_lines<'a>(msg: &mut SipMsg<'a>, text: &'a [u8]) {
+    msg.reply_lumps.push(ReplyLump {
+        kind: ReplyLumpKind::Header,
+        text,
+    });
 }

@@ -29,10 +29,19 @@ fn save_and_reply(msg: &mut SipMsg<'_>, args: Args, flags: u32) -> i32 {
 
 /// Stores the contacts and leaves the answer in attributes. 1: done; -2: refused; -1 as [`save`].
 pub fn save_noreply(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    save_and_tell_script(msg, args, 0)
+}
+
+/// Both: no reply, and a database never gets to see the contacts.
+pub fn save_mem_nr(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    save_and_tell_script(msg, args, contact_flags::MEM)
+}
+
+fn save_and_tell_script(msg: &mut SipMsg<'_>, args: Args, flags: u32) -> i32 {
     let Ok(aor) = aor_filter(msg, args) else {
         return -1;
     };
-    let (contacts, result) = process(msg, args, aor, 0);
+    let (contacts, result) = process(msg, args, aor, flags);
     if result.is_err() {
         return -2;
     }
@@ -63,7 +72,7 @@ fn process<'a>(
     };
     let now = msg.now();
     let mut line = BumpVec::with_capacity_in(128, msg.arena);
-    if let Some(uid) = uid::uid(msg) {
+    if let Some(uid) = uid::of_to(msg) {
         let mut run = |record: &mut dyn Record| {
             if let Err(error) = bindings::apply(record, &wanted, now) {
                 result = Err(error);

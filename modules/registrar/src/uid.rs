@@ -1,39 +1,67 @@
-//! Whose bindings: the uid of a message, and its address of record.
+//! Whose bindings: the uid of a message.
 //!
-//! The attribute `$t.uid` decides where a script has set it. Else it is the user of the To URI in lower
-//! case (2.x), with `use_domain` user@domain (0.8/0.9); found once, it is kept in `$tu.uid`.
+//! The attribute `$t.uid` decides where the script has set it. Else the uid is the user of a URI in lower
+//! case (2.x), with `use_domain` user@domain (0.8/0.9): of the To header for a REGISTER, of the current
+//! Request-URI for a request that looks for somebody (RFC 3261 §16.5). It is kept in `$tu.uid`.
 
 use crate::params::{CASE_SENSITIVE, USE_DOMAIN};
 use ser::core::msg::{Avp, AvpClass, AvpTrack, AvpValue, SipMsg};
-use ser::core::sip::Uri;
+use ser::core::sip::{Method, Uri};
 
 const NAME: &[u8] = b"uid";
+/// Marks the attribute that this module made itself; flags with names have lower bits.
+const OURS: u32 = 1 << 31;
 
 /// The uid of the user that the To header names; `None` when there is no usable To.
-pub fn uid<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
-    let known = msg
-        .avps
-        .as_slice()
-        .iter()
-        .rev()
-        .find_map(|avp| match avp.value {
-            AvpValue::Str(uid) if avp.track == AvpTrack::To && avp.name == NAME => Some(uid),
-            _ => None,
-        });
-    if known.is_some() {
-        return known;
+pub fn of_to<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
+    if let Some(uid) = set_by_script(msg) {
+        return Some(uid);
     }
+    let uri = to_uri(msg)?;
+    Some(keep(msg, &uri))
+}
+
+/// The uid of the user that a request is for. The script may have rewritten the Request-URI since the
+/// last call, so it is looked at each time.
+pub fn of_target<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
+    if let Some(uid) = set_by_script(msg) {
+        return Some(uid);
+    }
+    let uri = match msg.parsed_uri() {
+        Ok(uri) if msg.sip.method() != Method::Register && !uri.user.is_empty() => uri,
+        Ok(_) | Err(_) => to_uri(msg)?,
+    };
+    Some(keep(msg, &uri))
+}
+
+fn to_uri<'a>(msg: &mut SipMsg<'a>) -> Option<Uri<'a>> {
     let to = msg.sip.to().ok()?;
-    let uri = Uri::parse(to.uri).ok()?;
-    let uid = key(msg, &uri);
+    Uri::parse(to.uri).ok()
+}
+
+fn is_uid(avp: &Avp<'_>) -> bool {
+    avp.track == AvpTrack::To && avp.name == NAME
+}
+
+fn set_by_script<'a>(msg: &SipMsg<'a>) -> Option<&'a [u8]> {
+    let mut all = msg.avps.as_slice().iter().rev();
+    all.find_map(|avp| match avp.value {
+        AvpValue::Str(uid) if is_uid(avp) && avp.flags & OURS == 0 => Some(uid),
+        _ => None,
+    })
+}
+
+fn keep<'a>(msg: &mut SipMsg<'a>, uri: &Uri<'a>) -> &'a [u8] {
+    let uid = key(msg, uri);
+    msg.avps.retain(|avp| !is_uid(avp) || avp.flags & OURS == 0);
     msg.avps.push(Avp {
         track: AvpTrack::To,
         class: AvpClass::User,
         name: NAME,
         value: AvpValue::Str(uid),
-        flags: 0,
+        flags: OURS,
     });
-    Some(uid)
+    uid
 }
 
 fn key<'a>(msg: &SipMsg<'a>, uri: &Uri<'a>) -> &'a [u8] {

@@ -3,7 +3,8 @@
 
 use crate::error::RegError;
 use crate::params::{
-    DEFAULT_EXPIRES, DEFAULT_Q, MAX_EXPIRES, MIN_EXPIRES, SAVE_NAT_FLAG, flag_bit,
+    DEFAULT_EXPIRES, DEFAULT_Q, MAX_EXPIRES, MIN_EXPIRES, SAVE_NAT_FLAG, TRUST_ALL,
+    TRUST_RECEIVED_FLAG, flag_bit,
 };
 use ser::core::module::api::usrloc::{ContactInfo, contact_flags};
 use ser::core::msg::BumpVec;
@@ -85,6 +86,7 @@ pub fn wanted<'a>(msg: &mut SipMsg<'a>, extra_flags: u32) -> Result<Wanted<'a>, 
     } else {
         b""
     };
+    let trusted = is_received_trusted(msg);
     let mut all = BumpVec::with_capacity_in(contacts.len(), msg.arena);
     for contact in contacts {
         let relative = relative_expires(contact, header_expires);
@@ -92,7 +94,7 @@ pub fn wanted<'a>(msg: &mut SipMsg<'a>, extra_flags: u32) -> Result<Wanted<'a>, 
             uri: contact.uri,
             received: contact
                 .received
-                .filter(|r| !r.is_empty())
+                .filter(|r| trusted && !r.is_empty())
                 .unwrap_or(behind_nat),
             instance: contact.instance.unwrap_or_default(),
             q: preference(contact)?,
@@ -129,6 +131,11 @@ fn nat_flag(msg: &SipMsg<'_>) -> u32 {
     } else {
         0
     }
+}
+
+/// Whether a Contact may say itself where requests go.
+fn is_received_trusted(msg: &SipMsg<'_>) -> bool {
+    TRUST_RECEIVED_FLAG.get() == TRUST_ALL || msg.flags & flag_bit(&TRUST_RECEIVED_FLAG) != 0
 }
 
 /// Seconds from now; 0: remove. Contact parameter, else Expires header, else the default; what is

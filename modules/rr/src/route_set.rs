@@ -3,7 +3,7 @@
 //! Invariant: a header of which every value goes is deleted whole; of any other only the values that go,
 //! with their commas.
 
-use ser::core::msg::{Cond, Piece, SipMsg};
+use ser::core::msg::{BumpVec, Cond, Piece, SipMsg};
 use ser::core::sip::{HdrType, Header, NameAddr};
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub fn keep(msg: &mut SipMsg<'_>, values: &[NameAddr<'_>], keep: Range<usize>) {
     let Ok(headers) = msg.sip.headers_of(HdrType::Route) else {
         return;
     };
-    let headers: Vec<Header<'_>> = headers.copied().collect();
+    let headers: BumpVec<'_, Header<'_>> = BumpVec::from_iter_in(headers.copied(), msg.arena);
     for header in headers {
         let own = |value: &NameAddr<'_>| is_within(header.body, value.raw);
         let Some(first) = values.iter().position(own) else {

@@ -8,7 +8,8 @@ use ser::core::module::api::{self, SlApi};
 use ser::core::module::{
     Arg, ArgType, Args, CmdFn, Command, IntParam, Param, ParamKind, RouteMask, StrParam,
 };
-use ser::core::msg::SipMsg;
+use ser::core::msg::{BumpVec, SipMsg};
+use std::io::Write;
 
 /// Used where the code argument has no value for a message.
 static DEFAULT_CODE: IntParam = IntParam::new(500);
@@ -83,10 +84,10 @@ fn sl_send_reply(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 /// `sl_reply_error()`: the answer to the last error, `PHRASE (CODE/SL)`.
 fn sl_reply_error(msg: &mut SipMsg<'_>, _: Args) -> i32 {
     let (code, phrase) = msg.error.answer();
-    let reason = format!(
-        "{phrase} ({}/SL)",
-        if msg.error.0 == 0 { 1 } else { -msg.error.0 }
-    );
-    log::error!("ERROR: sl_reply_error used: {reason}");
-    reply::send(msg, code, reason.as_bytes())
+    let number = if msg.error.0 == 0 { 1 } else { -msg.error.0 };
+    log::error!("ERROR: sl_reply_error used: {phrase} ({number}/SL)");
+    let mut reason = BumpVec::with_capacity_in(phrase.len() + 16, msg.arena);
+    let written = write!(reason, "{phrase} ({number}/SL)");
+    debug_assert!(written.is_ok(), "a growing buffer takes everything");
+    reply::send(msg, code, &reason)
 }

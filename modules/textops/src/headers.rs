@@ -2,19 +2,16 @@
 
 use crate::format_arg;
 use ser::core::module::Args;
-use ser::core::msg::{Cond, Piece, ReplyLump, ReplyLumpKind, SipMsg};
+use ser::core::msg::{BumpVec, Cond, Piece, ReplyLump, ReplyLumpKind, SipMsg};
 use ser::core::sip::Header;
 use ser::core::time::format_time;
 
 /// The headers of exactly that name, in any case; a compact form is another name.
-fn named<'a>(msg: &mut SipMsg<'a>, name: &[u8]) -> Option<Vec<Header<'a>>> {
+fn named<'a>(msg: &mut SipMsg<'a>, name: &[u8]) -> Option<BumpVec<'a, Header<'a>>> {
     msg.sip.parse_all().ok()?;
-    let all = msg.sip.parsed_headers().iter();
-    Some(
-        all.filter(|h| h.name.eq_ignore_ascii_case(name))
-            .copied()
-            .collect(),
-    )
+    let all = msg.sip.parsed_headers().iter().copied();
+    let found = all.filter(|h| h.name.eq_ignore_ascii_case(name));
+    Some(BumpVec::from_iter_in(found, msg.arena))
 }
 
 /// Deletes all headers of that name; -1 if there is none.

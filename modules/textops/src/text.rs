@@ -3,7 +3,7 @@
 
 use crate::format_arg;
 use ser::core::module::Args;
-use ser::core::msg::{Cond, Piece, RouteKind, SipMsg};
+use ser::core::msg::{BumpVec, Cond, Piece, RouteKind, SipMsg};
 
 /// Offset of the first byte behind the first line.
 pub fn behind_first_line(msg: &SipMsg<'_>) -> usize {
@@ -26,13 +26,13 @@ pub fn search(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 }
 
 /// The stretches of the message that match, at most `limit` of them.
-fn matches(msg: &SipMsg<'_>, args: Args, limit: usize) -> Vec<(usize, usize)> {
+fn matches<'a>(msg: &SipMsg<'a>, args: Args, limit: usize) -> BumpVec<'a, (usize, usize)> {
+    let mut found = BumpVec::new_in(msg.arena);
     let Some(regex) = args.regex(0) else {
-        return Vec::new();
+        return found;
     };
     let base = behind_first_line(msg);
     let text = &msg.buf()[base..];
-    let mut found = Vec::new();
     let mut at = 0;
     while found.len() < limit && at <= text.len() {
         let Some((start, end)) = regex.find_at(text, at).and_then(|groups| groups[0]) else {

@@ -1,5 +1,5 @@
-//! Parameters of the module (names and defaults of SER 2.1). The names of columns are kept for the
-//! day a database stands behind the table.
+//! Parameters of the module (names and defaults of SER 2.1, and those of other generations). What is
+//! about a database is kept for the day one stands behind the table.
 
 use ser::core::module::{IntParam, Param, ParamKind, StrParam};
 
@@ -7,6 +7,8 @@ use ser::core::module::{IntParam, Param, ParamKind, StrParam};
 pub static TIMER_INTERVAL: IntParam = IntParam::new(60);
 /// 0: memory only.
 pub static DB_MODE: IntParam = IntParam::new(0);
+/// Expired bindings stay in the database (later releases of 2.x).
+static DB_SKIP_DELETE: IntParam = IntParam::new(0);
 /// Newest binding first, whatever its q.
 pub static DESC_TIME_ORDER: IntParam = IntParam::new(0);
 /// Name of the flag that marks attributes kept with a contact.
@@ -40,11 +42,13 @@ texts! {
     REGAVP_VALUE_COLUMN "regavp_value_column" "value",
     REGAVP_TYPE_COLUMN "regavp_type_column" "type",
     REGAVP_FLAGS_COLUMN "regavp_flags_column" "flags",
+    REPLICATE_COLUMN "replicate_column" "replicate",
+    STATE_COLUMN "state_column" "state",
     USER_COLUMN "user_column" "username",
     DOMAIN_COLUMN "domain_column" "domain",
 }
 
-const NUMBERS: [Param; 5] = [
+const NUMBERS: [Param; 6] = [
     Param {
         name: "timer_interval",
         kind: ParamKind::Int(&TIMER_INTERVAL),
@@ -52,6 +56,10 @@ const NUMBERS: [Param; 5] = [
     Param {
         name: "db_mode",
         kind: ParamKind::Int(&DB_MODE),
+    },
+    Param {
+        name: "db_skip_delete",
+        kind: ParamKind::Int(&DB_SKIP_DELETE),
     },
     Param {
         name: "desc_time_order",

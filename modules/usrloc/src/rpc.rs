@@ -178,7 +178,7 @@ fn add_contact(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     let q = ctx.next_double()?;
     let flags = u32::try_from(ctx.next_int()?).map_err(|_| RpcFault::new(400, "Bad flags"))?;
     let refused = || RpcFault::new(500, "Error while adding Contact");
-    if expires == 0 && flags & contact_flags::PERMANENT == 0 {
+    if expires <= 0 && flags & contact_flags::PERMANENT == 0 {
         return Err(refused());
     }
     let info = ContactInfo {

@@ -1,9 +1,10 @@
 //! Arguments of a command: their declared types, and what they are once the script is compiled.
 
 use super::Regex;
-use crate::core::msg::{AvpSpec, AvpValue, RouteKind, SipMsg};
+use crate::core::msg::{AvpSpec, AvpValue, BumpVec, RouteKind, SipMsg};
 use std::any::Any;
 use std::fmt;
+use std::io::Write;
 
 /// The declared type of an argument; tells the checker what is right and the compiler what to make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,8 +60,15 @@ impl VarStr {
 fn avp_text<'a>(spec: &AvpSpec, msg: &SipMsg<'a>) -> Option<&'a [u8]> {
     Some(match msg.avps.lookup(spec)? {
         AvpValue::Str(text) => text,
-        AvpValue::Int(n) => msg.store((n as u32).to_string().as_bytes()),
+        AvpValue::Int(n) => digits(msg, n as u32),
     })
+}
+
+fn digits<'a>(msg: &SipMsg<'a>, n: impl fmt::Display) -> &'a [u8] {
+    let mut out = BumpVec::with_capacity_in(20, msg.arena);
+    let written = write!(out, "{n}");
+    debug_assert!(written.is_ok(), "a growing buffer takes everything");
+    out.into_bump_slice()
 }
 
 /// One argument, compiled.
@@ -112,7 +120,7 @@ impl Args {
     pub fn str<'a>(self, i: usize, msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
         match self.0.get(i)? {
             Arg::Str(text) => Some(text),
-            Arg::Int(n) => Some(msg.store(n.to_string().as_bytes())),
+            Arg::Int(n) => Some(digits(msg, n)),
             Arg::Var(value) => value.eval(msg),
             Arg::Avp(spec) => avp_text(spec, msg),
             Arg::Route(name) => Some(name.as_bytes()),

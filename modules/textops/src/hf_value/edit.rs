@@ -7,7 +7,7 @@ use crate::format_arg;
 use crate::headers::add_at_end;
 use crate::text::put;
 use ser::core::module::Args;
-use ser::core::msg::{Cond, Piece, SipMsg};
+use ser::core::msg::{Bump, BumpVec, Cond, Piece, SipMsg};
 
 fn spec(args: Args) -> Option<&'static Spec> {
     args.custom::<Spec>(0)
@@ -34,7 +34,7 @@ fn try_append(msg: &mut SipMsg<'_>, args: Args) -> Option<()> {
     if lines.is_empty() {
         return new_header(msg, &spec.name, text);
     }
-    let (line, value) = at(&places(&lines), index)?;
+    let (line, value) = at(&lines, index)?;
     add_behind(msg, lines[line].values[value], text);
     Some(())
 }
@@ -83,7 +83,7 @@ fn try_insert(msg: &mut SipMsg<'_>, args: Args) -> Option<()> {
     if lines.is_empty() && index == 1 {
         return new_header(msg, &spec.name, text);
     }
-    let (line, value) = at(&places(&lines), index)?;
+    let (line, value) = at(&lines, index)?;
     let id = msg
         .lumps
         .anchor(msg.sip.offset_of(lines[line].values[value]));
@@ -109,17 +109,16 @@ pub fn remove2(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 }
 
 /// The places that an index means; empty if there is none.
-fn meant(lines: &[Line<'_>], index: Index) -> Vec<Place> {
-    let all = places(lines);
+fn meant<'a>(arena: &'a Bump, lines: &[Line<'_>], index: Index) -> BumpVec<'a, Place> {
     match index {
-        Index::All => all,
-        Index::None => all.first().copied().into_iter().collect(),
-        Index::At(n) => at(&all, if n == 0 { 1 } else { n }).into_iter().collect(),
+        Index::All => BumpVec::from_iter_in(places(lines), arena),
+        Index::None | Index::At(0) => BumpVec::from_iter_in(at(lines, 1), arena),
+        Index::At(n) => BumpVec::from_iter_in(at(lines, n), arena),
     }
 }
 
 fn remove_from(msg: &mut SipMsg<'_>, spec: &Spec, lines: &[Line<'_>], style: Style) -> Option<()> {
-    let places = meant(lines, spec.index);
+    let places = meant(msg.arena, lines, spec.index);
     if places.is_empty() {
         return None;
     }
@@ -156,7 +155,7 @@ fn delete(msg: &mut SipMsg<'_>, lines: &[Line<'_>], gone: &[Place]) {
         let body = msg.sip.offset_of(line.header.body);
         let start_of = |v: usize| msg.sip.offset_of(line.values[v]);
         let end_of = |v: usize| start_of(v) + line.values[v].len();
-        let mut ranges = Vec::new();
+        let mut ranges = BumpVec::new_in(msg.arena);
         for v in (0..last_kept).filter(|v| goes(*v)) {
             // From behind the comma before it to behind the one that follows.
             let start = if v == 0 {
@@ -208,7 +207,7 @@ fn assign_in<'a>(
     text: &'a [u8],
     style: Style,
 ) -> Option<()> {
-    let places = meant(lines, spec.index);
+    let places = meant(msg.arena, lines, spec.index);
     for &(line, value) in &places {
         let old = lines[line].values[value];
         let offset = msg.sip.offset_of(old);
@@ -227,12 +226,8 @@ fn assign_in<'a>(
             }
             None => {
                 let id = msg.lumps.anchor(offset + old.len());
-                let separator: &[u8] = if style == Style::Semicolon {
-                    b";"
-                } else {
-                    b","
-                };
                 let equals: &[u8] = if text.is_empty() { b"" } else { b"=" };
+                let separator = msg.store(&[style.separator()]);
                 let pieces = [separator, name, equals, text].map(Piece::Text);
                 msg.lumps.insert_before(id, Cond::True, &pieces);
             }
@@ -242,9 +237,8 @@ fn assign_in<'a>(
 }
 
 /// The places where the value is `text`, in any case.
-fn equal(lines: &[Line<'_>], text: &[u8]) -> Vec<Place> {
-    let same = |(l, v): &Place| lines[*l].values[*v].eq_ignore_ascii_case(text);
-    places(lines).into_iter().filter(same).collect()
+fn equal<'l>(lines: &'l [Line<'_>], text: &'l [u8]) -> impl Iterator<Item = Place> + 'l {
+    places(lines).filter(|(l, v)| lines[*l].values[*v].eq_ignore_ascii_case(text))
 }
 
 /// Adds a value to the first header of that name unless it is there.
@@ -254,7 +248,7 @@ pub fn include(msg: &mut SipMsg<'_>, args: Args) -> i32 {
         let lines = lines(msg, &spec.name)?;
         match lines.first().and_then(|line| line.values.last()) {
             None => new_header(msg, &spec.name, text),
-            Some(_) if !equal(&lines, text).is_empty() => Some(()),
+            Some(_) if equal(&lines, text).next().is_some() => Some(()),
             Some(last) => {
                 add_behind(msg, last, text);
                 Some(())
@@ -268,7 +262,8 @@ pub fn exclude(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     result(spec(args).and_then(|spec| {
         let text = format_arg(args, 1, msg)?;
         let lines = lines(msg, &spec.name)?;
-        delete(msg, &lines, &equal(&lines, text));
+        let gone = BumpVec::from_iter_in(equal(&lines, text), msg.arena);
+        delete(msg, &lines, &gone);
         Some(())
     }))
 }
@@ -278,6 +273,6 @@ pub fn exists(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     result(spec(args).and_then(|spec| {
         let text = format_arg(args, 1, msg)?;
         let lines = lines(msg, &spec.name)?;
-        (!equal(&lines, text).is_empty()).then_some(())
+        equal(&lines, text).next().map(|_| ())
     }))
 }

@@ -1,6 +1,7 @@
 //! The parameters of one value: `value;name=x;name2` or, for credentials and their kin,
 //! `Scheme name=x, name2="y"`.
 
+use super::list::pieces;
 use std::ops::Range;
 
 /// How parameters are written.
@@ -21,25 +22,25 @@ pub struct Param {
     pub value: Range<usize>,
 }
 
+impl Style {
+    /// What stands between two parameters.
+    pub fn separator(self) -> u8 {
+        match self {
+            Style::Semicolon => b';',
+            Style::Comma => b',',
+        }
+    }
+}
+
 /// All parameters in order.
-fn params(text: &[u8], style: Style) -> Vec<Param> {
-    let separator = if style == Style::Semicolon {
-        b';'
-    } else {
-        b','
-    };
-    let pieces = pieces(text, separator);
+fn params(text: &[u8], style: Style) -> impl Iterator<Item = Param> + '_ {
     let first = match style {
         // What stands before the first `;` is the value itself.
         Style::Semicolon => 1,
         Style::Comma => 0,
     };
-    pieces
-        .into_iter()
-        .enumerate()
-        .skip(first)
-        .map(|(i, piece)| param(text, piece, style == Style::Comma && i == 0))
-        .collect()
+    let all = pieces(text, style.separator()).enumerate().skip(first);
+    all.map(move |(i, piece)| param(text, piece, style == Style::Comma && i == 0))
 }
 
 fn param(text: &[u8], piece: Range<usize>, behind_scheme: bool) -> Param {
@@ -66,45 +67,16 @@ fn trim(text: &[u8], range: Range<usize>) -> Range<usize> {
     start..start + inner.trim_ascii().len()
 }
 
-/// Splits outside of quotes and angle brackets.
-fn pieces(text: &[u8], separator: u8) -> Vec<Range<usize>> {
-    let mut all = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    let (mut quoted, mut bracket) = (false, false);
-    while let Some(&byte) = text.get(at) {
-        match byte {
-            b'\\' if quoted => at += 1,
-            b'"' => quoted = !quoted,
-            b'<' if !quoted => bracket = true,
-            b'>' if !quoted => bracket = false,
-            b if b == separator && !quoted && !bracket => {
-                all.push(start..at);
-                start = at + 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    all.push(start..text.len().max(start));
-    all
-}
-
 /// The parameter of that name, in any case.
 pub fn find(text: &[u8], name: &[u8], style: Style) -> Option<Param> {
-    params(text, style)
-        .into_iter()
-        .find(|p| text[p.name.clone()].eq_ignore_ascii_case(name))
+    params(text, style).find(|p| text[p.name.clone()].eq_ignore_ascii_case(name))
 }
 
 /// What goes when a parameter is removed: it and the separator that joins it to its neighbour.
 pub fn extent(text: &[u8], param: &Param, style: Style) -> Range<usize> {
     let end = param.value.end;
     let before = text[..param.name.start].trim_ascii_end();
-    let separator = if style == Style::Semicolon {
-        b';'
-    } else {
-        b','
-    };
+    let separator = style.separator();
     if before.last() == Some(&separator) {
         return before.len() - 1..end;
     }

@@ -1,6 +1,6 @@
 //! `@hf_value.HEADER[n]…`, `@hf_value2.HEADER[n]…`, `@hf_value_exists.HEADER.VALUE`.
 
-use super::list::{Line, at, lines, places, whole_lines};
+use super::list::{Line, at, lines, whole_lines};
 use super::param::{self, Style};
 use super::spec::HeaderName;
 use ser::core::msg::{BumpVec, SipMsg};
@@ -16,7 +16,11 @@ pub fn register() {
     register_select("hf_value_exists", exists);
 }
 
-fn read<'a>(msg: &mut SipMsg<'a>, name: &HeaderName, style: Style) -> Option<Vec<Line<'a>>> {
+fn read<'a>(
+    msg: &mut SipMsg<'a>,
+    name: &HeaderName,
+    style: Style,
+) -> Option<BumpVec<'a, Line<'a>>> {
     match style {
         Style::Semicolon => lines(msg, name),
         Style::Comma => whole_lines(msg, name),
@@ -43,7 +47,7 @@ fn one(name: HeaderName, index: i32, style: Style) -> Box<SelectFn> {
         let Some(lines) = read(msg, &name, style) else {
             return SelectResult::Error;
         };
-        let place = at(&places(&lines), index);
+        let place = at(&lines, index);
         SelectResult::or_null(place.map(|(line, value)| lines[line].values[value]))
     })
 }
