@@ -31,9 +31,11 @@ pub fn lookup(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     let Ok(aor) = aor_filter(msg, args) else {
         return NO_UID;
     };
-    let found = match find(msg, args, aor) {
-        Ok(found) => found,
-        Err(code) => return code,
+    let Some(uid) = uid::of_target(msg) else {
+        return NO_UID;
+    };
+    let Some(found) = find(msg, args, uid, aor) else {
+        return NO_RECORD;
     };
     let mut contacts = found.into_iter();
     let Some(first) = contacts.next() else {
@@ -53,18 +55,21 @@ pub fn registered(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     let Ok(aor) = aor_filter(msg, args) else {
         return -1;
     };
-    match find(msg, args, aor) {
-        Ok(found) if !found.is_empty() => 1,
-        Ok(_) | Err(_) => -1,
+    let found = uid::of_registered(msg).and_then(|uid| find(msg, args, uid, aor));
+    if found.is_some_and(|found| !found.is_empty()) {
+        1
+    } else {
+        -1
     }
 }
 
+/// The valid bindings of a user (those of one address of record, if given); `None`: there is no user.
 fn find<'a>(
     msg: &mut SipMsg<'a>,
     args: Args,
+    uid: &[u8],
     aor: Option<&[u8]>,
-) -> Result<BumpVec<'a, Found<'a>>, i32> {
-    let uid = uid::of_target(msg).ok_or(NO_UID)?;
+) -> Option<BumpVec<'a, Found<'a>>> {
     let now = msg.now();
     let arena = msg.arena;
     let mut found = BumpVec::new_in(arena);
@@ -78,7 +83,7 @@ fn find<'a>(
             found.len() < MAX_BRANCHES
         });
     });
-    if any { Ok(found) } else { Err(NO_RECORD) }
+    any.then_some(found)
 }
 
 fn copy<'a>(arena: &'a ser::core::msg::Bump, contact: &ContactInfo<'_>) -> Found<'a> {

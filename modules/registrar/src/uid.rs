@@ -1,11 +1,14 @@
 //! Whose bindings: the uid of a message.
 //!
-//! The attribute `$t.uid` decides where the script has set it. Else the uid is the user of a URI in lower
-//! case (2.x), with `use_domain` user@domain (0.8/0.9): of the To header for a REGISTER, of the current
-//! Request-URI for a request that looks for somebody (RFC 3261 §16.5). It is kept in `$tu.uid`.
+//! The attribute `$t.uid` decides where the script has set it. Else it is the user of the To URI in lower
+//! case (2.x), with `use_domain` user@domain (0.8/0.9). What was found is kept in `$tu.uid`.
+//!
+//! In 0.8/0.9 `lookup` went by the Request-URI, and scripts rely on it: `lookup("aliases")` or a
+//! `strip()` rewrites it for the next lookup. In 2.x a Request-URI that the script leaves alone does
+//! not count. So a rewritten one decides, an untouched one only with `use_domain`.
 
 use crate::params::{CASE_SENSITIVE, USE_DOMAIN};
-use ser::core::msg::{Avp, AvpClass, AvpTrack, AvpValue, SipMsg};
+use ser::core::msg::{Avp, AvpClass, AvpTrack, AvpValue, RouteKind, SipMsg};
 use ser::core::sip::{Method, Uri};
 
 const NAME: &[u8] = b"uid";
@@ -14,24 +17,33 @@ const OURS: u32 = 1 << 31;
 
 /// The uid of the user that the To header names; `None` when there is no usable To.
 pub fn of_to<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
-    if let Some(uid) = set_by_script(msg) {
+    if let Some(uid) = found_before(msg, true) {
         return Some(uid);
     }
     let uri = to_uri(msg)?;
     Some(keep(msg, &uri))
 }
 
-/// The uid of the user that a request is for. The script may have rewritten the Request-URI since the
-/// last call, so it is looked at each time.
+/// The uid of the user that `lookup` looks for. The script may have rewritten the Request-URI since
+/// the last call.
 pub fn of_target<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
-    if let Some(uid) = set_by_script(msg) {
+    if let Some(uid) = found_before(msg, false) {
         return Some(uid);
     }
-    let uri = match msg.parsed_uri() {
-        Ok(uri) if msg.sip.method() != Method::Register && !uri.user.is_empty() => uri,
-        Ok(_) | Err(_) => to_uri(msg)?,
-    };
-    Some(keep(msg, &uri))
+    let decides = USE_DOMAIN.get() != 0 || msg.new_uri().is_some();
+    if !decides || msg.route_kind != RouteKind::Request || msg.sip.method() == Method::Register {
+        return of_to(msg);
+    }
+    match msg.parsed_uri() {
+        Ok(uri) if !uri.user.is_empty() => Some(keep(msg, &uri)),
+        Ok(_) | Err(_) => of_to(msg),
+    }
+}
+
+/// The uid that `registered` asks for: that of an earlier `lookup`, which has rewritten the
+/// Request-URI to a contact.
+pub fn of_registered<'a>(msg: &mut SipMsg<'a>) -> Option<&'a [u8]> {
+    found_before(msg, true).or_else(|| of_target(msg))
 }
 
 fn to_uri<'a>(msg: &mut SipMsg<'a>) -> Option<Uri<'a>> {
@@ -43,10 +55,11 @@ fn is_uid(avp: &Avp<'_>) -> bool {
     avp.track == AvpTrack::To && avp.name == NAME
 }
 
-fn set_by_script<'a>(msg: &SipMsg<'a>) -> Option<&'a [u8]> {
+/// What `$t.uid` says, if the script set it, or (with `ours`) this module.
+fn found_before<'a>(msg: &SipMsg<'a>, ours: bool) -> Option<&'a [u8]> {
     let mut all = msg.avps.as_slice().iter().rev();
     all.find_map(|avp| match avp.value {
-        AvpValue::Str(uid) if is_uid(avp) && avp.flags & OURS == 0 => Some(uid),
+        AvpValue::Str(uid) if is_uid(avp) && (ours || avp.flags & OURS == 0) => Some(uid),
         _ => None,
     })
 }
