@@ -8,7 +8,7 @@ use ser::core::module::api::{self, SlApi};
 use ser::core::module::{
     Arg, ArgType, Args, CmdFn, Command, IntParam, Param, ParamKind, RouteMask, StrParam,
 };
-use ser::core::msg::{BumpVec, SipMsg};
+use ser::core::msg::{BumpVec, SerError, SipMsg};
 use std::io::Write;
 
 /// Used where the code argument has no value for a message.
@@ -83,8 +83,12 @@ fn sl_send_reply(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 
 /// `sl_reply_error()`: the answer to the last error, `PHRASE (CODE/SL)`.
 fn sl_reply_error(msg: &mut SipMsg<'_>, _: Args) -> i32 {
-    let (code, phrase) = msg.error.answer();
-    let number = if msg.error.0 == 0 { 1 } else { -msg.error.0 };
+    // Nothing failed: an error all the same, or the script would not ask.
+    let error = match msg.error {
+        SerError::OK => SerError::UNSPEC,
+        error => error,
+    };
+    let ((code, phrase), number) = (error.answer(), -error.0);
     log::error!("ERROR: sl_reply_error used: {phrase} ({number}/SL)");
     let mut reason = BumpVec::with_capacity_in(phrase.len() + 16, msg.arena);
     let written = write!(reason, "{phrase} ({number}/SL)");

@@ -177,9 +177,12 @@ impl Parser<'_> {
         while length > 0 && matches!(self.rest[length], b'.' | b'-') {
             length -= 1;
         }
-        let piece = match parse_avp_spec(&self.rest[1..1 + length]) {
-            Ok(spec) => Piece::Avp(spec),
-            Err(_) => Piece::Null,
+        let text = &self.rest[1..1 + length];
+        // As in SER an index is one only behind a class: without it the brackets belong to the name.
+        let bare_index = text.contains(&b'[') && !text.contains(&b'.');
+        let piece = match parse_avp_spec(text) {
+            Ok(spec) if !bare_index => Piece::Avp(spec),
+            Ok(_) | Err(_) => Piece::Null,
         };
         self.take(1 + length);
         self.push(piece);
