@@ -185,17 +185,18 @@ fn functions_run_at_their_time_and_in_their_order() {
         ]
     );
     // Receiver, slow timer, timer, attendant; in each the first loaded comes first.
-    let ranks = lines("child_init");
-    for rank in ["1", "0", "-1"] {
-        let of_rank: Vec<&String> = ranks
-            .iter()
+    // A receiver may still be at it when the attendant has its title.
+    let of_rank = |rank: &str| -> Vec<String> {
+        let ranks = lines("child_init").into_iter();
+        ranks
             .filter(|l| l.ends_with(&format!("child_init {rank}")))
-            .collect();
-        assert!(
-            of_rank.len() >= 2 && of_rank.len() % 2 == 0,
-            "rank {rank}: {ranks:?}"
-        );
-        assert!(of_rank[0].starts_with("first"), "rank {rank}: {ranks:?}");
+            .collect()
+    };
+    for (rank, processes) in [("1", 1), ("0", 1), ("-1", 2)] {
+        wait_until("all processes are there", || {
+            of_rank(rank).len() == 2 * processes
+        });
+        assert!(of_rank(rank)[0].starts_with("first"), "{:?}", of_rank(rank));
     }
     // A script that ends with 0 tells the newest first; one that does not tells nobody.
     scene.relay("OPTIONS", "sip:x@h", "");
@@ -259,21 +260,6 @@ fn the_last_loaded_wins_and_numbers_of_arguments_make_different_functions() {
     assert_refused(
         &format!("{loads}route {{ Probe(); }}\n"),
         &["unknown command, missing loadmodule? Probe"],
-    );
-}
-
-#[test]
-fn a_panic_in_a_module_costs_one_message() {
-    let scene = Scene::new(
-        &["sl", "probe_first"],
-        "route { if (uri=~\"^sip:panic\") { probe_panic(); } sl_send_reply(\"200\", \"OK\"); }",
-    );
-    scene.send("OPTIONS", "sip:panic@h", "");
-    assert_eq!(scene.ask("OPTIONS", "sip:x@h", "").status(), "200 OK");
-    assert!(
-        scene.log().contains("panic while processing a message"),
-        "{}",
-        scene.log()
     );
 }
 

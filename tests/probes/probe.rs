@@ -24,7 +24,6 @@ ser::module! {
         command("probe", value, &[]),
         command("probe", argument, &[ArgType::Str]),
         command("probe_zero", zero, &[]),
-        command("probe_panic", panic, &[]),
         command("probe_var", argument, &[ArgType::VarStr]),
     ],
     params: &[
@@ -90,8 +89,4 @@ fn argument(msg: &mut SipMsg<'_>, args: Args) -> i32 {
 
 fn zero(_: &mut SipMsg<'_>, _: Args) -> i32 {
     0
-}
-
-fn panic(_: &mut SipMsg<'_>, _: Args) -> i32 {
-    panic!("{NAME} was told to")
 }

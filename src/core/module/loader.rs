@@ -10,7 +10,6 @@ use super::registry::{self, LoadedModule};
 use super::retired::{self, Fate};
 use super::version::{self, ModuleText};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
