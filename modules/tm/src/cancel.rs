@@ -29,6 +29,13 @@ pub fn branch(t: &mut Transaction, i: usize, work: &mut Work<'_>) {
     if b.has(BranchFlag::Blind) || b.cancel.is_some() {
         return;
     }
+    if b.state == ClientState::Resolving {
+        // Nothing was sent, nothing will be.
+        b.state = b.state.on_event(true, ClientEvent::GivenUp).next;
+        b.last = 487;
+        b.fr_at = tick::NEVER;
+        return;
+    }
     if b.last < 100 {
         b.set(BranchFlag::CancelWanted);
         b.repeat = Repeater::OFF;

@@ -12,7 +12,9 @@ use crate::transaction::Transaction;
 use crate::{newtran, resolving};
 use ser::core::msg::{Bump, RouteKind, SipMsg};
 use ser::core::script::{program, run_top_route};
+use ser::core::stats::{Counter, count};
 use ser::ipc::ShmStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Does what an event of a transaction left to be done. `msg_id`: number of the message that caused it, 0 for
 /// a timer.
@@ -86,7 +88,14 @@ fn run(id: TxId, arena: &Bump, msg_id: u32) -> Next {
     let guard = Deciding(id);
     let number = msg_id.wrapping_sub(1);
     match case.request.message(arena, number) {
-        Ok(mut msg) => context::inside(context, || script(id, &case, &mut msg)),
+        Ok(mut msg) => {
+            let run = || context::inside(context, || script(id, &case, &mut msg));
+            // A panic costs the route, not the transaction.
+            if catch_unwind(AssertUnwindSafe(run)).is_err() {
+                count(Counter::Panics);
+                log::error!("ERROR: tm: panic in a failure_route");
+            }
+        }
         Err(why) => log::error!("BUG: tm: a stored request cannot be read: {why:?}"),
     }
     drop(guard);

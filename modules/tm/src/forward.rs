@@ -271,6 +271,9 @@ fn add(
         t.branches.try_push(branch)?;
     }
     t.set(Flag::Handled);
+    if !t.uas.state.is_final() {
+        t.uas.fr_at = tick::NEVER;
+    }
     Ok(())
 }
 
@@ -351,6 +354,10 @@ pub fn reply_tagged(
             t.set(Flag::Handled);
             cancel::others(t, usize::MAX, &mut work);
             t.stop_branches();
+        } else if code > 100 && t.branches.is_empty() {
+            // An application answers; it has as long as one that rings.
+            t.set(Flag::Handled);
+            t.uas.fr_at = tick::after(work.now, t.fr_inv);
         }
         t.set_timers(work.now);
         true

@@ -162,6 +162,10 @@ fn create(
         Ok(t) => t,
         Err(error) => return NewTran::Failed(error),
     };
+    // Should the script never decide, it ends after this time.
+    let now = tick::now();
+    t.uas.fr_at = tick::after(now, t.fr);
+    t.set_timers(now);
     let id = t.id();
     drop(bucket);
     stats::created(false);

@@ -105,7 +105,11 @@ fn answer(msg: &mut SipMsg<'_>, id: TxId, error: SerError) {
     let number = if error.0 == 0 { 1 } else { -error.0 };
     let reason = format!("{phrase} ({number}/TM)");
     if forward::reply_now(msg, id, code, reason.as_bytes()).is_err() {
-        release(id);
+        // Unless it was cancelled and answered meanwhile, nobody will ever answer it.
+        let answered = table::with(id, |t| t.uas.state.is_final());
+        if answered == Some(false) {
+            release(id);
+        }
     }
 }
 

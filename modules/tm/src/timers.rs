@@ -46,15 +46,24 @@ fn with_arena(f: impl FnOnce(&Bump)) {
     });
 }
 
+/// Sets the timers of a transaction when a handler ends, also by a panic: it must not be forgotten.
+struct SetAgain(TxId);
+
+impl Drop for SetAgain {
+    fn drop(&mut self) {
+        table::with(self.0, |t| t.set_timers(tick::now()));
+    }
+}
+
 /// In the timer process: sends again what is due.
 fn repeat(_tick: u32, data: u64) -> u32 {
     let id = TxId::from_data(data);
+    let _again = SetAgain(id);
     with_arena(|arena| {
         let mut due = BumpVec::new_in(arena);
         table::with(id, |t| {
             t.repeat_at = tick::NEVER;
             collect(t, tick::now(), arena, &mut due);
-            t.set_timers(tick::now());
         });
         stats::add(Stat::Retransmissions, due.len() as i64);
         for (branch, to, buf) in due {
@@ -105,6 +114,7 @@ fn give_up_soon(id: TxId, branch: usize) {
 /// In the slow timer process: final response timers, the end of waiting.
 fn expire(_tick: u32, data: u64) -> u32 {
     let id = TxId::from_data(data);
+    let _again = SetAgain(id);
     with_arena(|arena| {
         let ended = table::with(id, |t| {
             t.expire_at = tick::NEVER;
@@ -163,8 +173,9 @@ fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
         t.uas.fr_at = tick::NEVER;
         if let Some(step) = t.uas.state.on_event(true, ServerEvent::TimedOut) {
             t.uas.state = step.next;
-            t.put_on_wait(now, params::get().wait);
         }
+        // Also one whose script never came to an end.
+        t.put_on_wait(now, params::get().wait);
         return Some(Next::Nothing);
     }
     for i in 0..t.branches.len() {
