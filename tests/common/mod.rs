@@ -3,6 +3,7 @@
 
 #![allow(dead_code)]
 
+pub mod dump;
 pub mod player;
 pub mod proxy;
 pub mod sip;
