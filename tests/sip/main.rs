@@ -2,5 +2,7 @@
 
 mod accessors;
 mod message;
+#[path = "../common/torture.rs"]
+mod messages;
 mod properties;
 mod torture;

@@ -1,7 +1,7 @@
 //! Whatever arrives, nothing panics; what is well-formed comes back in its parts.
 
 use crate::accessors::{exercise, exercise_body};
-use crate::torture::every_message;
+use crate::messages::every_message;
 use bumpalo::Bump;
 use proptest::collection::vec;
 use proptest::prelude::*;
