@@ -251,7 +251,10 @@ fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
     let started = attendant
         .start()
         .and_then(|()| attendant.close_terminal())
-        .and_then(|()| launcher.map_or(Ok(()), tell_launcher));
+        .and_then(|()| match launcher {
+            Some(launcher) if !attendant.told_to_stop() => tell_launcher(launcher),
+            Some(_) | None => Ok(()),
+        });
     if let Err(why) = started {
         attendant.shut_down(None);
         return Err(Failed(why));

@@ -140,11 +140,17 @@ impl Attendant {
                 self.fork_wanted()?;
             }
         }
+        self.wait_until_ready()?;
         let desc = self.own_receiver.as_ref().map(OwnReceiver::desc);
         let desc = desc.unwrap_or_else(|| "attendant".into());
         title::set(&desc);
         shared::describe(0, rank::PROC_MAIN, &desc);
-        self.wait_until_ready()
+        Ok(())
+    }
+
+    /// Whether somebody said stop already: then the start is no failure, but nobody may rely on it.
+    pub fn told_to_stop(&self) -> bool {
+        self.stop == Some(Stop::Told)
     }
 
     fn wait_until_ready(&mut self) -> Result<(), String> {
@@ -154,8 +160,7 @@ impl Attendant {
         match (self.start_failure.take(), self.stop) {
             (Some(why), _) => Err(why),
             (None, Some(Stop::ChildDied)) => Err("a process died while the server started".into()),
-            (None, Some(Stop::Told)) => Err("told to stop while starting".into()),
-            (None, None) => Ok(()),
+            (None, Some(Stop::Told) | None) => Ok(()),
         }
     }
 
