@@ -3,14 +3,17 @@
 
 #![allow(dead_code)]
 
+pub mod baresip;
 pub mod dump;
 pub mod player;
 pub mod proxy;
+pub mod shipped;
 pub mod sip;
+pub mod sipp;
 pub mod tree;
 
 use std::fs::File;
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -58,11 +61,27 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// Such a port, free for TCP too, as is the next one.
+pub fn free_port_pair() -> u16 {
+    let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    loop {
+        let (first, second) = (free_port(), free_port());
+        if first + 1 == second && free(first) && free(second) {
+            return first;
+        }
+    }
+}
+
 /// Waits until `done` says yes; panics with `what` when it does not.
-pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, done: impl FnMut() -> bool) {
+    wait_within(PATIENCE, what, done);
+}
+
+/// The same for what takes longer.
+pub fn wait_within(patience: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < PATIENCE, "waited too long: {what}");
+        assert!(start.elapsed() < patience, "waited too long: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -145,16 +164,17 @@ impl Setup {
         output
     }
 
-    /// Starts it in the foreground (`options` say so); stderr goes to the file `err`. Returns when
-    /// the tree stands.
+    /// Starts it in the foreground (`options` say so). Returns when the tree stands.
     pub fn foreground(&self, options: &[&str]) -> Foreground {
         self.start(self.command(options))
     }
 
-    /// The same with a command of the test's own.
+    /// Runs a command that becomes the server in the foreground; its output goes to the files `out` and
+    /// `err`. Returns when the tree stands.
     pub fn start(&self, mut command: Command) -> Foreground {
+        let out = File::create(self.path("out")).expect("a file for stdout");
         let err = File::create(self.path("err")).expect("a file for stderr");
-        let child = command.stdout(Stdio::null()).stderr(err).spawn();
+        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();
         let child = child.expect("the server starts");
         let tree = Tree::of(child.id() as i32);
         let mut server = Foreground { child, tree };
@@ -168,8 +188,12 @@ impl Setup {
 
     /// Starts it as a daemon with pid file `pid`; returns when the launcher has.
     pub fn daemon(&self, options: &[&str]) -> Tree {
+        self.launch(self.command(options))
+    }
+
+    /// Runs a command that leaves a daemon behind.
+    pub fn launch(&self, mut command: Command) -> Tree {
         let pid_file = self.path("pid");
-        let mut command = self.command(options);
         let err = File::create(self.path("err")).expect("a file for stderr");
         let status = command
             .arg("-P")

@@ -1,10 +1,28 @@
-//! Opens the config file, and shows the operator what is wrong with it.
+//! Finds and opens the config file, and shows the operator what is wrong with it.
 
 use super::passes::Early;
 use super::start::Failed;
 use crate::core::config::{self, Loaded, Modules, Severity, SourceFile};
 use crate::core::log as ser_log;
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// Where SER looks, and a program that is not installed.
+const SERS_PATH: &str = "/usr/local/etc/ser/ser.cfg";
+
+/// The file that is read without `-f`: `PREFIX/etc/ser/ser.cfg` of a program `PREFIX/sbin/ser`.
+pub(super) fn default_path() -> PathBuf {
+    std::env::current_exe().map_or_else(|_| SERS_PATH.into(), |exe| beside(&exe))
+}
+
+/// What is installed under `/usr` has its configuration in `/etc` (FHS 3.0 §4.2).
+fn beside(exe: &Path) -> PathBuf {
+    match exe.parent().filter(|folder| folder.ends_with("sbin")) {
+        Some(folder) if folder == Path::new("/usr/sbin") => "/etc/ser/ser.cfg".into(),
+        Some(folder) => folder.with_file_name("etc").join("ser/ser.cfg"),
+        None => SERS_PATH.into(),
+    }
+}
 
 /// Reads the file that `-f` names. All findings are on stderr when this returns.
 pub(super) fn read(early: &Early) -> Result<Loaded, Failed> {
@@ -45,5 +63,30 @@ fn report(loaded: &Loaded, source: &SourceFile, log_stderr: bool) {
     }
     if loaded.found.warnings() > 0 {
         ser_log::print_stderr(format_args!("{} config warnings", loaded.found.warnings()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installed_program_has_its_config_under_its_own_prefix() {
+        let of = |exe: &str| beside(Path::new(exe));
+        assert_eq!(of("/usr/local/sbin/ser"), Path::new(SERS_PATH));
+        assert_eq!(
+            of("/opt/ser/sbin/ser"),
+            Path::new("/opt/ser/etc/ser/ser.cfg")
+        );
+        assert_eq!(of("/usr/sbin/ser"), Path::new("/etc/ser/ser.cfg"));
+        assert_eq!(of("/sbin/ser"), Path::new("/etc/ser/ser.cfg"));
+    }
+
+    #[test]
+    fn a_program_in_a_build_tree_looks_where_ser_does() {
+        assert_eq!(
+            beside(Path::new("/src/target/debug/ser")),
+            Path::new(SERS_PATH)
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `getopt`, `passes`, `overrides`, `listen_addr` | the command line, in SER's three passes |
 //! | `texts` | `-h`, `-V` |
-//! | `config_file` | reads ser.cfg and shows what is wrong with it |
+//! | `config_file` | finds and reads ser.cfg and shows what is wrong with it |
 //! | `fork_mode` | `-D` and `fork=` |
 //! | `start` | the start order, and what is undone when a step fails |
 //!

@@ -49,7 +49,7 @@ pub(super) fn early(options: &[Opt]) -> Outcome {
 
 fn pass_one(options: &[Opt]) -> Outcome {
     let mut early = Early {
-        config: super::texts::CONFIG_FILE.into(),
+        config: super::config_file::default_path(),
         check: false,
         shm_megabytes: None,
         debug: 0,

@@ -2,18 +2,18 @@
 
 use crate::core::module::version::{FLAGS, FULL_VERSION, NAME, PROFILE, RUSTC};
 
-/// Where the config is looked for without `-f`.
-pub(super) const CONFIG_FILE: &str = "/usr/local/etc/ser/ser.cfg";
 /// The longest datagram; a message is not longer.
 const BUF_SIZE: usize = 65_535;
 
 /// The text of `-h`.
 pub(super) fn help() -> String {
+    let config_file = super::config_file::default_path();
+    let config_file = config_file.display();
     format!(
         "version: {FULL_VERSION}
 Usage: {NAME} [-f file] [-c] [-E] [-D] [-l address] [-n processes] ...
 Options:
-    -f file      configuration file (default {CONFIG_FILE})
+    -f file      configuration file (default {config_file})
     -c           check the configuration file for errors, then exit
     -l address   listen on the address, an interface's name works as well;
                  [proto:]addr[:port], proto one of udp, tcp, tls;

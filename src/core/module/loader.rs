@@ -208,7 +208,7 @@ fn open(path: &Path) -> Result<&'static ModuleExports, LoadError> {
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|e| {
         LoadError::NotOpened {
             path: path.to_owned(),
-            why: std::error::Error::source(&e).map_or(e.to_string(), ToString::to_string),
+            why: reason(&e),
         }
     })?;
     let module_version = text(&library, path, "module_version")?;
@@ -248,6 +248,16 @@ fn open(path: &Path) -> Result<&'static ModuleExports, LoadError> {
     }
     std::mem::forget(library);
     Ok(exports)
+}
+
+/// What the dynamic linker says; the error itself says only which call failed. A module of another build
+/// may want what this core does not have, before it can be asked for its build.
+fn reason(error: &dyn std::error::Error) -> String {
+    let said = error.source().unwrap_or(error).to_string();
+    if said.contains("undefined symbol") {
+        return format!("{said}; build the server and its modules together");
+    }
+    said
 }
 
 /// Reads a `char *` symbol.
@@ -312,6 +322,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         let error = load_module(path, "").unwrap_err();
         assert!(matches!(error, LoadError::NotOpened { .. }), "{error}");
+        assert!(error.to_string().contains("invalid ELF header"), "{error}");
     }
 
     #[test]

@@ -1,0 +1,132 @@
+//! Real clients with the config that is shipped: phones that call each other, and many users at once.
+
+mod common;
+
+use common::baresip::Phone;
+use common::sipp::Sipp;
+use common::{Setup, free_port};
+use nix::sys::signal::Signal;
+use std::fmt::Write;
+use std::process::Command;
+
+/// The account line that README.md and scripts/run show.
+fn account(user: &str, port: u16) -> String {
+    format!("<sip:{user}@127.0.0.1:{port}>;regint=60;auth_pass=none")
+}
+
+#[test]
+fn a_phone_calls_another_and_hangs_up() {
+    let setup = Setup::shipped();
+    let port = setup.port;
+    let _server = setup.start(setup.as_configured(&["-D", "-D", "-E"]));
+    let bob = Phone::start(&format!("{};answermode=auto", account("bob", port)));
+    let alice = Phone::start(&account("alice", port));
+    for phone in [&alice, &bob] {
+        phone.says("[1 binding]");
+    }
+    alice.type_in(&format!("/dial sip:bob@127.0.0.1:{port}"));
+    alice.says("Call established");
+    bob.says("Call established");
+    for phone in [&alice, &bob] {
+        phone.says("incoming rtp for 'audio' established");
+    }
+    alice.type_in("/hangup");
+    // Its words for a BYE.
+    bob.says("session closed: Connection reset by peer");
+    let log = setup.read("err");
+    let call =
+        format!("INVITE sip:alice@127.0.0.1:{port} calls sip:bob@127.0.0.1:{port} at sip:bob");
+    assert!(log.contains(&call), "{log}");
+}
+
+#[test]
+fn a_call_to_a_user_who_is_nowhere_is_refused_with_404() {
+    let setup = Setup::shipped();
+    let port = setup.port;
+    let _server = setup.start(setup.as_configured(&["-D", "-D", "-E"]));
+    let alice = Phone::start(&account("alice", port));
+    alice.says("[1 binding]");
+    alice.type_in(&format!("/dial sip:nobody@127.0.0.1:{port}"));
+    alice.says("404 Not Found");
+}
+
+#[test]
+fn a_phone_that_leaves_is_called_no_more() {
+    let setup = Setup::shipped();
+    let port = setup.port;
+    let _server = setup.start(setup.as_configured(&["-D", "-D", "-E"]));
+    let bob = Phone::start(&account("bob", port));
+    let alice = Phone::start(&account("alice", port));
+    for phone in [&alice, &bob] {
+        phone.says("[1 binding]");
+    }
+    bob.type_in("/quit");
+    common::wait_until("bob's binding is removed", || {
+        setup.read("err").contains(";expires=0")
+    });
+    alice.type_in(&format!("/dial sip:bob@127.0.0.1:{port}"));
+    alice.says("404 Not Found");
+}
+
+/// Lines for sipp's `-inf`, one a user.
+fn users(number: usize) -> String {
+    let mut text = String::from("SEQUENTIAL\n");
+    for n in 0..number {
+        writeln!(text, "user{n};").expect("memory");
+    }
+    text
+}
+
+#[test]
+fn ten_thousand_users_register_and_each_is_called_back() {
+    const USERS: usize = 10_000;
+    let setup = Setup::shipped();
+    let pid_file = setup.path("pid");
+    let tree = setup.launch(setup.as_configured(&[]));
+    std::fs::write(setup.path("users.csv"), users(USERS)).unwrap();
+    let file = setup.path("users.csv");
+    let inf = ["-inf", file.to_str().unwrap()];
+    let callee = free_port();
+    let port = callee.to_string();
+
+    let key = [&inf[..], &["-key", "uas_port", &port]].concat();
+    Sipp::start(&setup, "register", free_port(), USERS, &key).succeeds();
+    let answering = Sipp::start(&setup, "callee", callee, USERS, &[]);
+    Sipp::start(&setup, "caller", free_port(), USERS, &inf).succeeds();
+    answering.succeeds();
+
+    assert_eq!(titles(tree.attendant()), expected_titles(setup.port));
+    tree.signal(Signal::SIGTERM);
+    tree.wait_gone();
+    assert_eq!(titles(tree.attendant()), [""; 0]);
+    assert!(!pid_file.exists());
+}
+
+/// What stands in brackets behind the command line of the attendant and its children, as `ps` shows it.
+fn titles(attendant: i32) -> Vec<String> {
+    let pid = attendant.to_string();
+    let ps = Command::new("ps")
+        .args(["-ww", "-o", "args=", "--pid", &pid, "--ppid", &pid])
+        .output()
+        .expect("ps runs (Debian package procps)");
+    let text = String::from_utf8_lossy(&ps.stdout);
+    let title = |line: &str| {
+        Some(
+            line.trim_end()
+                .strip_suffix(']')?
+                .rsplit_once(" [")?
+                .1
+                .to_owned(),
+        )
+    };
+    text.lines().filter_map(title).collect()
+}
+
+/// Four receivers, as the shipped config wants.
+fn expected_titles(port: u16) -> Vec<String> {
+    let receiver = |child| format!("receiver child={child} sock=127.0.0.1:{port}");
+    let mut all = vec!["attendant".to_owned()];
+    all.extend((0..4).map(receiver));
+    all.extend(["slow timer".to_owned(), "timer".to_owned()]);
+    all
+}

@@ -1,0 +1,35 @@
+//! The config that is shipped, as it is but for the port.
+
+use super::{Setup, free_port, ser};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A file of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The shipped ser.cfg, listening on another port of 127.0.0.1.
+pub fn on_port(port: u16) -> String {
+    let text = std::fs::read_to_string(repository("ser.cfg")).expect("ser.cfg is shipped");
+    let listen = "listen=udp:127.0.0.1:5060\n";
+    assert_eq!(text.matches(listen).count(), 1, "ser.cfg listens once");
+    text.replace(listen, &format!("listen=udp:127.0.0.1:{port}\n"))
+}
+
+impl Setup {
+    /// With the shipped config.
+    pub fn shipped() -> Setup {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let port = free_port();
+        std::fs::write(dir.path().join("ser.cfg"), on_port(port)).expect("config is written");
+        Setup { dir, port }
+    }
+
+    /// The server as the config says, nothing overridden.
+    pub fn as_configured(&self, options: &[&str]) -> Command {
+        let mut command = Command::new(ser());
+        command.arg("-f").arg(self.path("ser.cfg")).args(options);
+        command
+    }
+}
