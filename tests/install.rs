@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::shipped::{on_port, repository};
+use common::proxy::repository;
+use common::shipped::on_port;
 use common::{Foreground, PATIENCE, Setup, free_port, modules_dir, wait_until};
 use nix::sys::signal::Signal;
 use std::net::UdpSocket;

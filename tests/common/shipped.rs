@@ -1,13 +1,8 @@
 //! The config that is shipped, as it is but for the port.
 
+use super::proxy::repository;
 use super::{Setup, free_port, ser};
-use std::path::PathBuf;
 use std::process::Command;
-
-/// A file of the repository.
-pub fn repository(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// The shipped ser.cfg, listening on another port of 127.0.0.1.
 pub fn on_port(port: u16) -> String {

@@ -1,6 +1,6 @@
 //! sipp with the scenarios of `tests/sipp`.
 
-use super::shipped::repository;
+use super::proxy::repository;
 use super::{PATIENCE, Setup, wait_within};
 use std::fs::File;
 use std::path::PathBuf;
