@@ -137,6 +137,15 @@ fn a_caller_can_give_up_before_any_phone_rings() {
     stage.play("callee", "caller-cancel-early", &[]);
 }
 
+#[test]
+fn a_cancel_that_overtakes_its_invite_ends_the_call_all_the_same() {
+    let Some(stage) = Stage::new(SHORT, LONG) else {
+        return;
+    };
+    let _silent = UdpSocket::bind(("127.0.0.1", stage.callees[0])).expect("the callee's port");
+    stage.play("callee", "caller-cancel-at-once", &[]);
+}
+
 /// RFC 3261 §9.1, as above.
 #[test]
 fn a_phone_that_rings_after_the_caller_has_given_up_is_cancelled() {
