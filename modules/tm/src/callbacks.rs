@@ -37,6 +37,11 @@ fn change<R>(change: impl FnOnce(&mut Registered) -> R) -> R {
     }
 }
 
+/// Whether any module wants to know of anything.
+pub fn any() -> bool {
+    !registered().functions.is_empty()
+}
+
 /// Gives a function its number.
 pub fn register(function: TmCallbackFn) -> TmCallbackId {
     change(|r| {

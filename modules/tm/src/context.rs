@@ -24,6 +24,8 @@ pub struct Context {
     pub transaction: Option<TxId>,
     /// The transaction was made by this very message.
     pub created: bool,
+    /// Nothing is left to do after the script, as long as the message flags are these.
+    pub handled: Option<u32>,
     /// Routes armed before there is a transaction, by name.
     pub failure: Option<&'static str>,
     pub reply: Option<&'static str>,

@@ -114,6 +114,8 @@ pub fn forward<'a>(msg: &mut SipMsg<'a>, id: TxId, hop: Hop<'a>) -> Result<(), S
         return Err(error);
     }
     commit(msg, id, &start, &prepared)?;
+    let flags = msg.flags;
+    context::update(|c| c.handled = Some(flags));
     if send(msg, id, &start, prepared) {
         Ok(())
     } else {

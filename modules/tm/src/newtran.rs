@@ -211,9 +211,14 @@ fn store(t: &mut Transaction, msg: &mut SipMsg<'_>) -> Result<(), ShmFull> {
 pub fn save(t: &mut Transaction, msg: &mut SipMsg<'_>) -> Result<(), ShmFull> {
     let tag = table::tag();
     t.msg_flags = msg.flags;
-    t.decided
-        .replace(ShmStr::try_new_in(saved::pack_decisions(msg), tag)?);
-    save_avps(t, msg)
+    let decided = saved::pack_decisions(msg, saved::extent());
+    if !decided.is_empty() {
+        t.decided.replace(ShmStr::try_new_in(decided, tag)?);
+    }
+    if msg.avps.take_changed() {
+        save_avps(t, msg)?;
+    }
+    Ok(())
 }
 
 /// Keeps the attributes.

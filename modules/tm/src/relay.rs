@@ -46,8 +46,9 @@ fn relay_new<'a>(msg: &mut SipMsg<'a>, hop: Hop<'a>, replicate: bool) -> i32 {
         msg.error = SerError::UNSPEC;
         return SerError::UNSPEC.0;
     }
-    let id = match newtran(msg) {
-        NewTran::Created(id) | NewTran::Exists(id) => id,
+    let (id, fresh) = match newtran(msg) {
+        NewTran::Created(id) => (id, true),
+        NewTran::Exists(id) => (id, table::with(id, |t| t.uas.status == 0) == Some(true)),
         NewTran::Ack => return relay_ack(msg, hop),
         NewTran::Absorbed => return 1,
         NewTran::Failed(error) => {
@@ -58,7 +59,8 @@ fn relay_new<'a>(msg: &mut SipMsg<'a>, hop: Hop<'a>, replicate: bool) -> i32 {
     if replicate {
         table::with(id, |t| t.set(Flag::Local));
     }
-    if msg.sip.method() == Method::Invite && !replicate && params::AUTO_INV_100.get() != 0 {
+    let provisional = fresh && msg.sip.method() == Method::Invite && !replicate;
+    if provisional && params::AUTO_INV_100.get() != 0 {
         say_trying(msg, id);
     }
     match forward::forward(msg, id, hop) {
@@ -93,8 +95,7 @@ fn relay_ack(msg: &mut SipMsg<'_>, hop: Hop<'_>) -> i32 {
 }
 
 fn say_trying(msg: &mut SipMsg<'_>, id: TxId) {
-    let fresh = table::with(id, |t| t.uas.status == 0).unwrap_or(false);
-    if fresh && let Err(error) = forward::reply_now(msg, id, 100, TRYING) {
+    if let Err(error) = forward::reply_now(msg, id, 100, TRYING) {
         log::error!("ERROR: t_relay: 100 not sent: {error}");
     }
 }
@@ -131,6 +132,9 @@ pub fn after_script(msg: &mut SipMsg<'_>) {
         return;
     };
     let changed = msg.avps.take_changed();
+    if !changed && ctx.handled == Some(msg.flags) {
+        return;
+    }
     let unhandled = table::with(id, |t| {
         if changed || t.msg_flags != msg.flags {
             t.msg_flags = msg.flags;

@@ -46,7 +46,7 @@ pub fn pack_all<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
 
 fn pack_row<'a>(msg: &SipMsg<'a>, left: &[Destination]) -> &'a [u8] {
     let mut row = Packer::new_in(msg.arena);
-    row.text(saved::pack_decisions(msg));
+    row.text(saved::pack_decisions(msg, saved::Extent::All));
     row.text(saved::pack_avps(msg));
     row.number(msg.flags);
     for to in left {

@@ -8,7 +8,9 @@ use ser::core::msg::{
     SipMsg, Subst,
 };
 use ser::core::net::{SocketInfo, socket_by_number};
+use ser::core::script::program;
 use ser::core::sip::{Message, ParseError};
+use std::sync::OnceLock;
 
 const SUBSTS: [Subst; 8] = [
     Subst::RcvIp,
@@ -43,12 +45,35 @@ fn position<T: PartialEq>(all: &[T], one: &T) -> u32 {
     all.iter().position(|x| x == one).unwrap_or(0) as u32
 }
 
+/// Which decisions are packed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// All that another branch or a failure route needs.
+    All,
+    /// All but the edits of the message: enough for replies.
+    ForReplies,
+}
+
+/// What a transaction keeps: edits only where somebody may build another request from them.
+pub fn extent() -> Extent {
+    static EXTENT: OnceLock<Extent> = OnceLock::new();
+    *EXTENT.get_or_init(|| {
+        let routes = program().is_some_and(|p| p.failure.iter().next().is_some());
+        if routes || crate::callbacks::any() {
+            Extent::All
+        } else {
+            Extent::ForReplies
+        }
+    })
+}
+
 /// The decisions as bytes; empty when nothing was decided.
-pub fn pack_decisions<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
+pub fn pack_decisions<'a>(msg: &SipMsg<'a>, extent: Extent) -> &'a [u8] {
+    let edits = extent == Extent::All && !msg.lumps.is_empty();
     let settings = ser::core::settings::get();
     let plain = msg.new_uri().is_none()
         && msg.dst_uri.is_none()
-        && msg.lumps.is_empty()
+        && !edits
         && msg.reply_lumps.is_empty()
         && !msg.force_rport
         && msg.force_send_socket.is_none()
@@ -76,7 +101,7 @@ pub fn pack_decisions<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
         row.number(u32::from(lump.kind == ReplyLumpKind::Body));
         row.text(lump.text);
     }
-    for anchor in msg.lumps.anchors() {
+    for anchor in msg.lumps.anchors().iter().filter(|_| edits) {
         row.number(anchor.offset as u32);
         row.number(anchor.delete as u32);
         pack_groups(&mut row, &anchor.before);
