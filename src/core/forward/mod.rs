@@ -12,9 +12,10 @@ mod socket;
 pub mod tag;
 pub mod text;
 
+pub use crate::core::module::version::{server_header, user_agent_header};
 pub use build::{build_request, render};
 pub use dset::push_contacts;
-pub use reply::{build_reply, reply_destination, send_reply, server_header, user_agent_header};
+pub use reply::{build_reply, reply_destination, send_reply};
 pub use reply_forward::{forward_reply, remove_first_via};
 pub use request::{Target, ask_onsend, forward, send, set_onsend_hook, transmit};
 pub use socket::send_socket;

@@ -5,42 +5,15 @@ use super::next_hop;
 use super::request::transmit;
 use super::text::{push_ip, push_number};
 use crate::core::dns::Query;
-use crate::core::module::version;
+use crate::core::module::version::server_header;
 use crate::core::msg::{BumpVec, ReplyLumpKind, SerError, SipMsg};
 use crate::core::net::Proto;
 use crate::core::settings;
 use crate::core::sip::{HdrType, Header};
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 
 /// Longest Warning header that is sent.
 const MAX_WARNING_LEN: usize = 256;
-
-/// `Server: Sip EXpress router (VERSION (ARCH/OS))`, no line end.
-pub fn server_header() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        format!(
-            "Server: Sip EXpress router ({} ({}/{}))",
-            version::VERSION,
-            version::ARCH,
-            version::OS
-        )
-    })
-}
-
-/// `User-Agent: Sip EXpress router(VERSION (ARCH/OS))`, no line end; for requests of our own.
-pub fn user_agent_header() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        format!(
-            "User-Agent: Sip EXpress router({} ({}/{}))",
-            version::VERSION,
-            version::ARCH,
-            version::OS
-        )
-    })
-}
 
 /// Builds and sends a reply; `to_tag` is given to a To that has none.
 pub fn send_reply(

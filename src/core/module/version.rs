@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char};
+use std::sync::OnceLock;
 
 /// Name of the server.
 pub const NAME: &str = "ser";
@@ -18,6 +19,23 @@ pub const BUILD_ID: &str = env!("SER_BUILD_ID");
 pub const RUSTC: &str = env!("SER_RUSTC");
 /// `debug` or `release`.
 pub const PROFILE: &str = env!("SER_PROFILE");
+
+/// `Server: Sip EXpress router (VERSION (ARCH/OS))`, no line end.
+pub fn server_header() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| format!("Server: Sip EXpress router ({} ({}/{}))", VERSION, ARCH, OS))
+}
+
+/// `User-Agent: Sip EXpress router(VERSION (ARCH/OS))`, no line end; for requests of our own.
+pub fn user_agent_header() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        format!(
+            "User-Agent: Sip EXpress router({} ({}/{}))",
+            VERSION, ARCH, OS
+        )
+    })
+}
 
 macro_rules! full_version {
     ($arch:literal) => {

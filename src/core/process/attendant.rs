@@ -112,6 +112,8 @@ impl Attendant {
     /// Makes the process table. Nothing is forked yet.
     pub fn new(heritage: Heritage, signals: Attended) -> Result<Attendant, String> {
         shared::create(heritage.table.entries().len())?;
+        super::methods::register();
+        crate::core::rpc::note_start();
         Ok(Attendant {
             table: heritage.table,
             heritage: Settled {

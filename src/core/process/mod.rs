@@ -6,7 +6,7 @@
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer` | the two timer processes |
-//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks` | all |
+//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods` | all |
 
 mod attendant;
 mod child;
@@ -15,6 +15,7 @@ mod fork;
 mod hooks;
 pub mod limits;
 mod memory;
+mod methods;
 mod no_fork;
 mod panics;
 pub mod pidfile;

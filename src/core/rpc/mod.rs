@@ -1,4 +1,13 @@
-//! RPC methods and the values that they take and give; transports are modules (SER's rpc.h).
+//! RPC: methods by name, the values that they take and give, and the methods of the core. Transports are
+//! modules; they find a method with [`find`] and run it with [`call`] (SER's rpc.h, core_cmd.c).
+
+mod core_methods;
+mod registry;
+mod system;
+
+pub use core_methods::note_start;
+pub(in crate::core) use registry::register_core;
+pub use registry::{all, call, find, register};
 
 /// A value in a reply or a parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +51,11 @@ pub trait RpcContext {
     fn next_double(&mut self) -> Result<f64, RpcFault>;
     /// Whether another parameter is there.
     fn has_next(&self) -> bool;
-    /// Adds a value to the reply; it may be sent at once.
+    /// Adds a value to the reply; it may be sent at once. An error: the client is gone, or the reply cannot
+    /// be made; the method ends.
     fn add(&mut self, value: RpcValue) -> Result<(), RpcFault>;
+    /// The reply is complete and leaves now; nothing may be added after it.
+    fn finish(&mut self) -> Result<(), RpcFault>;
 }
 
 /// The function behind a method.
