@@ -126,7 +126,18 @@ pub fn load_module(spec: &str, mpath: &str) -> Result<&'static LoadedModule, Loa
     }
     let exports = open(&path)?;
     exports.register.into_iter().for_each(|register| register());
-    Ok(registry::register_module(LoadedModule { path, exports }))
+    Ok(registry::register_module(LoadedModule {
+        path,
+        asked: name,
+        exports,
+    }))
+}
+
+/// Where module `name` of this server is, found as a name without a `/` is.
+pub fn installed(name: &str, mpath: &str) -> Option<PathBuf> {
+    candidates(name, mpath)
+        .into_iter()
+        .find(|path| path.is_file())
 }
 
 fn already_loaded(path: PathBuf, loaded: &LoadedModule) -> LoadError {

@@ -10,6 +10,7 @@ pub mod loader;
 mod macros;
 mod params;
 mod regex;
+mod regex_cost;
 pub mod registry;
 pub mod retired;
 pub mod version;

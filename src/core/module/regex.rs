@@ -36,6 +36,7 @@ impl Regex {
     /// Compiles with REG_EXTENDED and `flags`.
     pub fn with_flags(pattern: &[u8], flags: i32) -> Result<Regex, String> {
         let text = CString::new(pattern).map_err(|_| "NUL in a regular expression".to_owned())?;
+        super::regex_cost::check(pattern)?;
         let mut compiled = Box::new(MaybeUninit::<libc::regex_t>::uninit());
         // SAFETY: `compiled` is writable memory of the right type, `text` is NUL-terminated.
         let rc = unsafe {

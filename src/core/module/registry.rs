@@ -16,6 +16,8 @@ use std::sync::OnceLock;
 pub struct LoadedModule {
     /// The file.
     pub path: PathBuf,
+    /// The name in `loadmodule`, which an older generation may have used.
+    pub asked: String,
     /// Its tables.
     pub exports: &'static ModuleExports,
 }
@@ -137,11 +139,11 @@ pub fn set_mod_param(
     let anchored = [b"^", modules_re, b"$"].concat();
     let re = Regex::new(&anchored).map_err(ModParamError::BadRegex)?;
     let mut matched = false;
-    for module in modules()
-        .iter()
-        .rev()
-        .filter(|m| re.is_match(m.exports.name.as_bytes()))
-    {
+    for module in modules().iter().rev().filter(|m| {
+        [m.exports.name, &m.asked]
+            .iter()
+            .any(|name| re.is_match(name.as_bytes()))
+    }) {
         matched = true;
         set_one(module.exports, name, value, check_only)?;
     }

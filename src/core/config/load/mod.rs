@@ -9,7 +9,7 @@ use super::catalog;
 use super::compile::Compiler;
 use super::diagnostics::{Diagnostics, SourceFile};
 use super::params::{self, Target};
-use crate::core::module::loader::{LoadError, load_module, module_name};
+use crate::core::module::loader::{LoadError, installed, load_module, module_name};
 use crate::core::module::registry;
 use crate::core::module::retired::{Fate, fate};
 use crate::core::script::Program;
@@ -98,20 +98,36 @@ impl Loader<'_> {
             Err(why @ LoadError::AlreadyLoaded { .. }) => {
                 found.error(spec.span, format!("failed to load module: {why}"));
             }
-            Err(why) => {
-                let name = module_name(&text);
-                let known = !catalog::is_module(&name) && matches!(why, LoadError::NotFound { .. });
-                let error = found.error(spec.span, format!("failed to load module: {why}"));
-                if known {
-                    error.suggest(&name, catalog::modules());
-                }
-                let new = match fate(&name) {
-                    Some(Fate::Renamed(new)) => Some(new.to_owned()),
-                    Some(Fate::Replaced(_)) | None => None,
-                };
-                self.compiler.missing.add(new.into_iter().chain([name]));
-            }
+            Err(why) => self.module_missing(spec, &text, why),
         }
+    }
+
+    /// Says which module is not there; what follows from it is no error.
+    fn module_missing(&mut self, spec: &Spanned<Vec<u8>>, text: &str, why: LoadError) {
+        let name = module_name(text);
+        // As built, the file of a module is libNAME.so.
+        let bare = name
+            .strip_prefix("lib")
+            .filter(|bare| catalog::is_module(bare));
+        let name = bare.unwrap_or(&name);
+        let unknown = matches!(why, LoadError::NotFound { .. }) && !catalog::is_module(name);
+        let message = format!("failed to load module: {why}");
+        let error = self.compiler.found.error(spec.span, message);
+        if text.contains('/')
+            && let Some(path) = installed(name, &self.target.mpath)
+        {
+            let path = path.display();
+            error.help(format!("loadmodule \"{name}\" finds {path}"));
+        }
+        if unknown {
+            error.suggest(name, catalog::modules());
+        }
+        let new = match fate(name) {
+            Some(Fate::Renamed(new)) => Some(new),
+            Some(Fate::Replaced(_)) | None => None,
+        };
+        let names = [Some(name), new].into_iter().flatten().map(str::to_owned);
+        self.compiler.missing.add(names);
     }
 
     /// Whether no code of a module may run.
