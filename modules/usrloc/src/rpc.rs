@@ -233,3 +233,6 @@ fn show_contacts(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     }
     values.into_iter().try_for_each(|value| ctx.add(value))
 }
+
+#[cfg(test)]
+mod tests;
