@@ -37,10 +37,6 @@ ser::module! {
         command("loose_route", route::loose_route, &[], RouteMask::R),
         command("record_route", record::record_route, &[], RouteMask::R),
         command("record_route_preset", record::record_route_preset, &[ArgType::Str], RouteMask::R),
-        // Names of the first generation.
-        command("rewriteFromRoute", route::loose_route, &[], RouteMask::R),
-        command("strict_route", route::loose_route, &[], RouteMask::R),
-        command("addRecordRoute", record::record_route, &[], RouteMask::R),
         // For other modules only, as in SER.
         command("record_route_strict", record::record_route_strict, &[], RouteMask::NONE),
         command("remove_record_route", record::remove_record_route, &[], RouteMask::RF),

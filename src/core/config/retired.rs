@@ -23,7 +23,7 @@ pub fn function(name: &str) -> Option<Fate> {
         "t_unref" => NoEffect("transactions are released by themselves; the call has no effect"),
         "create_via" => NoEffect("module xmlrpc adds the Via itself; the call has no effect"),
         "addRecordRoute" => Renamed("record_route"),
-        "rewriteFromRoute" => Renamed("loose_route"),
+        "rewriteFromRoute" | "strict_route" => Renamed("loose_route"),
         "save_contact" => Renamed("save"),
         "lookup_contact" => Renamed("lookup"),
         "t_on_negative" => Renamed("t_on_failure"),
