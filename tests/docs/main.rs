@@ -5,6 +5,7 @@
 mod common;
 
 mod architecture;
+mod benchmarks;
 mod examples;
 mod links;
 mod pages;
