@@ -41,6 +41,9 @@ impl RpcContext for Call {
         self.reply.push(value);
         Ok(())
     }
+    fn finish(&mut self) -> Result<(), RpcFault> {
+        Ok(())
+    }
 }
 
 fn text(text: &str) -> RpcValue {
