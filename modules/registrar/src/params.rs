@@ -7,6 +7,7 @@ use ser::core::msg::MAX_FLAG;
 pub static DEFAULT_EXPIRES: IntParam = IntParam::new(3600);
 /// Thousandths; -1: unspecified.
 pub static DEFAULT_Q: IntParam = IntParam::new(-1);
+/// 0: `lookup` takes the first contact alone.
 pub static APPEND_BRANCHES: IntParam = IntParam::new(1);
 /// Message flag that `save` copies into the contact's NAT flag.
 pub static SAVE_NAT_FLAG: IntParam = IntParam::new(4);
@@ -16,13 +17,19 @@ pub static LOAD_NAT_FLAG: IntParam = IntParam::new(4);
 pub static MIN_EXPIRES: IntParam = IntParam::new(60);
 /// Seconds; longer is lowered; 0: no limit.
 pub static MAX_EXPIRES: IntParam = IntParam::new(0);
+/// Name of the parameter with the source address in answers.
 pub static RECEIVED_PARAM: StrParam = StrParam::new("received");
 /// Most contacts of a user; 0: no limit.
 pub static MAX_CONTACTS: IntParam = IntParam::new(0);
+/// 1: `lookup` appends the source address to the URI instead of sending there.
 pub static RECEIVED_TO_URI: IntParam = IntParam::new(0);
+/// Attribute that `save_noreply` sets to the status.
 pub static REPLY_CODE_ATTR: StrParam = StrParam::new("$code");
+/// Attribute that `save_noreply` sets to the reason phrase.
 pub static REPLY_REASON_ATTR: StrParam = StrParam::new("$reason");
+/// Attribute that `save_noreply` sets to the Contact line.
 pub static CONTACT_ATTR: StrParam = StrParam::new("$contact");
+/// Attribute with the address of record to store; empty: To decides.
 pub static AOR_ATTR: StrParam = StrParam::new("$aor");
 /// Message flag with which a `received` in a Contact is believed; -2: always, -1: never.
 pub static TRUST_RECEIVED_FLAG: IntParam = IntParam::new(-2);
@@ -52,6 +59,7 @@ const fn text(name: &'static str, place: &'static StrParam) -> Param {
     }
 }
 
+/// All parameters, as the module exports them.
 pub const TABLE: &[Param] = &[
     int("default_expires", &DEFAULT_EXPIRES),
     int("default_q", &DEFAULT_Q),

@@ -19,6 +19,7 @@ ser::shm_struct! {
 
 static ROWS: OnceLock<&'static PerProcess<Row>> = OnceLock::new();
 
+/// The module's RPC methods.
 pub const METHODS: &[RpcMethod] = &[RpcMethod {
     name: "sl.stats",
     func: stats,
@@ -26,6 +27,7 @@ pub const METHODS: &[RpcMethod] = &[RpcMethod {
     ret_array: false,
 }];
 
+/// Makes the counters, before the first fork.
 pub fn init() -> Result<(), String> {
     let make = || Row {
         counts: [const { AtomicU64::new(0) }; NAMES.len()],

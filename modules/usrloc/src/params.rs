@@ -89,6 +89,7 @@ const ALL: [Param; COUNT] = {
     }
     all
 };
+/// All parameters, as the module exports them.
 pub const TABLE: &[Param] = &ALL;
 
 /// 0.8/0.9 set it here and in registrar; the key is registrar's business.

@@ -25,6 +25,7 @@ const fn method(
     }
 }
 
+/// The module's RPC methods.
 pub const METHODS: &[RpcMethod] = &[
     method("usrloc.stats", stats, "Print usrloc statistics", true),
     method(

@@ -1,4 +1,5 @@
-//! `@hf_value.HEADER[n]…`, `@hf_value2.HEADER[n]…`, `@hf_value_exists.HEADER.VALUE`.
+//! `@hf_value.HEADER[n]…`, `@hf_value2.HEADER[n]…`, `@hf_value_exists.HEADER.VALUE`; the header may also be
+//! written as `["HEADER"]`, and the value as `["VALUE"]`.
 
 use super::list::{Line, at, lines, whole_lines};
 use super::param::{self, Style};
@@ -27,15 +28,19 @@ fn read<'a>(
     }
 }
 
-fn header_of(parts: &[Part]) -> Result<HeaderName, usize> {
+/// The header, its numeric index, and the parts behind it.
+fn header_of(parts: &[Part]) -> Result<(HeaderName, Option<i32>, &[Part]), usize> {
+    if let Some(name) = parts[0].text() {
+        return Ok((HeaderName::new(name), parts[0].second, &parts[1..]));
+    }
     let part = parts.get(1).ok_or(1usize)?;
-    Ok(HeaderName::new(&part.dashed()))
+    let name = HeaderName::new(&part.dashed());
+    Ok((name, part.number(), &parts[2..]))
 }
 
 fn value(parts: &[Part], style: Style) -> Result<Box<SelectFn>, usize> {
-    let name = header_of(parts)?;
-    let rest = &parts[2..];
-    match parts[1].number() {
+    let (name, index, rest) = header_of(parts)?;
+    match index {
         Some(index) => indexed(one(name, index, style), rest, style),
         None => all(name, rest, style),
     }
@@ -133,9 +138,12 @@ fn all(name: HeaderName, rest: &[Part], style: Style) -> Result<Box<SelectFn>, u
 }
 
 fn exists(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
-    let name = header_of(parts)?;
-    let [_, _, wanted] = parts else { return Err(2) };
-    let wanted = wanted.dashed();
+    let (name, _, rest) = header_of(parts)?;
+    let wanted = match (rest, parts.last().and_then(Part::text)) {
+        ([wanted], _) => wanted.dashed(),
+        ([], Some(wanted)) if parts.len() == 2 => wanted.to_vec(),
+        _ => return Err(2),
+    };
     Ok(select_fn(move |msg| {
         let Some(lines) = lines(msg, &name) else {
             return SelectResult::Error;
