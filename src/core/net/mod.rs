@@ -1,5 +1,6 @@
 //! Addresses, listening sockets, and the thin layer of system calls that reads and sends.
 
+pub mod control;
 mod interfaces;
 mod ip_text;
 mod listeners;

@@ -1,7 +1,9 @@
 //! RPC: methods by name, the values that they take and give, and the methods of the core. Transports are
 //! modules; they find a method with [`find`] and run it with [`call`] (SER's rpc.h, core_cmd.c).
 
+pub mod binrpc;
 mod core_methods;
+pub mod line;
 mod registry;
 mod system;
 

@@ -1,0 +1,234 @@
+//! Sockets and pipes for remote control: made before privileges are dropped, with the owner and mode that
+//! were asked for, and never in the place of something that somebody else uses.
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, SFlag, fstat, lstat};
+use nix::unistd::{Gid, Group, Uid, User, chown, mkfifo, unlink};
+use std::fs::{File, Permissions, set_permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Who may use it.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct Access {
+    pub mode: u32,
+    pub user: Option<Uid>,
+    pub group: Option<Gid>,
+}
+
+impl Access {
+    /// `user` and `group`: names or numbers, empty: as the server.
+    pub fn look_up(mode: u32, user: &[u8], group: &[u8]) -> Result<Access, String> {
+        let text = |t: &[u8]| String::from_utf8_lossy(t).into_owned();
+        let user = match text(user) {
+            name if name.is_empty() => None,
+            name => Some(match (name.parse(), User::from_name(&name)) {
+                (Ok(number), _) => Uid::from_raw(number),
+                (_, Ok(Some(user))) => user.uid,
+                _ => return Err(format!("there is no user {name}")),
+            }),
+        };
+        let group = match text(group) {
+            name if name.is_empty() => None,
+            name => Some(match (name.parse(), Group::from_name(&name)) {
+                (Ok(number), _) => Gid::from_raw(number),
+                (_, Ok(Some(group))) => group.gid,
+                _ => return Err(format!("there is no group {name}")),
+            }),
+        };
+        Ok(Access { mode, user, group })
+    }
+
+    fn give(&self, path: &Path) -> io::Result<()> {
+        set_permissions(path, Permissions::from_mode(self.mode))?;
+        if self.user.is_some() || self.group.is_some() {
+            chown(path, self.user, self.group)?;
+        }
+        Ok(())
+    }
+}
+
+/// A path that this server made, to be removed at its end if it is still the same file.
+#[derive(Debug)]
+pub struct Made {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Made {
+    fn note(path: &Path) -> io::Result<Made> {
+        let inode = std::fs::symlink_metadata(path)?.ino();
+        Ok(Made {
+            path: path.to_owned(),
+            inode,
+        })
+    }
+
+    /// Removes it.
+    pub fn remove(&self) {
+        let same = std::fs::symlink_metadata(&self.path).is_ok_and(|m| m.ino() == self.inode);
+        if same && let Err(why) = std::fs::remove_file(&self.path) {
+            log::warn!("WARNING: cannot remove {}: {why}", self.path.display());
+        }
+    }
+}
+
+/// Makes room at `path`: a socket that nobody listens on and a pipe are removed; anything else stays.
+fn clear(path: &Path) -> io::Result<()> {
+    let stat = match lstat(path) {
+        Err(Errno::ENOENT) => return Ok(()),
+        other => other?,
+    };
+    let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+    if kind == SFlag::S_IFSOCK {
+        let in_use = UnixStream::connect(path).is_ok()
+            || UnixDatagram::unbound()
+                .and_then(|s| s.connect(path))
+                .is_ok();
+        if in_use {
+            return Err(io::Error::new(
+                ErrorKind::AddrInUse,
+                "another server listens on it",
+            ));
+        }
+    } else if kind != SFlag::S_IFIFO {
+        return Err(io::Error::new(
+            ErrorKind::AlreadyExists,
+            "there is a file that is neither a socket nor a pipe",
+        ));
+    }
+    Ok(unlink(path)?)
+}
+
+/// Listens on a unix stream socket.
+pub fn unix_stream(path: &Path, access: &Access) -> io::Result<(UnixListener, Made)> {
+    clear(path)?;
+    let socket = UnixListener::bind(path)?;
+    access.give(path)?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, Made::note(path)?))
+}
+
+/// Opens a unix datagram socket.
+pub fn unix_datagram(path: &Path, access: &Access) -> io::Result<(UnixDatagram, Made)> {
+    clear(path)?;
+    let socket = UnixDatagram::bind(path)?;
+    access.give(path)?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, Made::note(path)?))
+}
+
+/// Makes a named pipe and opens it for reading; it never reports an end.
+pub fn fifo(path: &Path, access: &Access) -> io::Result<(File, Made)> {
+    clear(path)?;
+    mkfifo(path, Mode::from_bits_truncate(0o600))?;
+    access.give(path)?;
+    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let pipe = open(path, flags, Mode::empty())?;
+    Ok((File::from(pipe), Made::note(path)?))
+}
+
+/// Opens a client's reply pipe for writing: a named pipe with one link, not a symbolic link. Nobody may be
+/// reading yet: it is tried `retries` times more, `wait` apart.
+pub fn reply_pipe(path: &Path, retries: u32, wait: Duration) -> io::Result<File> {
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut tried = 0;
+    let pipe = loop {
+        match open(path, flags, Mode::empty()) {
+            Ok(pipe) => break pipe,
+            Err(Errno::ENXIO) if tried < retries => {
+                tried += 1;
+                std::thread::sleep(wait);
+            }
+            Err(why) => return Err(why.into()),
+        }
+    };
+    let stat = fstat(&pipe)?;
+    let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+    if kind != SFlag::S_IFIFO || stat.st_nlink != 1 {
+        return Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "the reply file is no named pipe of its own",
+        ));
+    }
+    Ok(File::from(pipe))
+}
+
+/// Writes all of `bytes` to something that does not block, as long as it takes some within `patience`.
+pub fn write_patiently(
+    mut to: impl Write + std::os::fd::AsFd,
+    mut bytes: &[u8],
+    patience: Duration,
+) -> io::Result<()> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = &bytes[n..],
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                let limit = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+                let mut fds = [PollFd::new(to.as_fd(), PollFlags::POLLOUT)];
+                if poll(&mut fds, limit)? == 0 {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: Access = Access {
+        mode: 0o600,
+        user: None,
+        group: None,
+    };
+
+    #[test]
+    fn a_socket_in_use_and_a_file_are_left_alone_and_a_stale_socket_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ctl");
+        let (first, made) = unix_stream(&path, &ANY).unwrap();
+        assert_eq!(
+            unix_stream(&path, &ANY).unwrap_err().kind(),
+            ErrorKind::AddrInUse
+        );
+        drop(first);
+        let (_second, again) = unix_stream(&path, &ANY).unwrap();
+        made.remove();
+        assert!(path.exists(), "it is another file by now");
+        again.remove();
+        assert!(!path.exists());
+        std::fs::write(&path, "text").unwrap();
+        assert!(unix_stream(&path, &ANY).is_err());
+        assert!(fifo(&path, &ANY).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_reply_pipe_must_be_a_pipe_that_is_not_linked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("reply");
+        let open = |path: &Path| reply_pipe(path, 0, Duration::ZERO);
+        let (_pipe, _made) = fifo(&path, &ANY).unwrap();
+        assert!(open(&path).is_ok());
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(open(&link).is_err(), "a symbolic link");
+        std::fs::hard_link(&path, dir.path().join("hard")).unwrap();
+        assert!(open(&path).is_err(), "two links");
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(open(&file).is_err(), "a file");
+    }
+}
