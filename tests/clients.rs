@@ -19,12 +19,14 @@ fn a_phone_calls_another_and_hangs_up() {
     let setup = Setup::shipped();
     let port = setup.port;
     let _server = setup.start(setup.as_configured(&["-D", "-D", "-E"]));
-    let bob = Phone::start(&format!("{};answermode=auto", account("bob", port)));
+    let bob = Phone::start(&account("bob", port));
     let alice = Phone::start(&account("alice", port));
     for phone in [&alice, &bob] {
         phone.says("[1 binding]");
     }
     alice.type_in(&format!("/dial sip:bob@127.0.0.1:{port}"));
+    bob.says("Incoming call from");
+    bob.type_in("/accept");
     alice.says("Call established");
     bob.says("Call established");
     for phone in [&alice, &bob] {
