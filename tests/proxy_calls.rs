@@ -21,10 +21,15 @@ impl Stage {
         let callees = [(); 3].map(|()| free_port());
         let [b, c, d] = callees.map(|port| port.to_string());
         let (fr, fr_inv) = (fr.to_string(), fr_inv.to_string());
-        let values = [("B", b), ("C", c), ("D", d), ("FR", fr), ("FR_INV", fr_inv)];
-        let values = values
-            .each_ref()
-            .map(|(mark, value)| (*mark, value.as_str()));
+        let timers = [("FR", fr), ("FR_INV", fr_inv), ("T2", "4000".to_owned())];
+        let values: Vec<_> = [("B", b), ("C", c), ("D", d)]
+            .into_iter()
+            .chain(timers)
+            .collect();
+        let values: Vec<_> = values
+            .iter()
+            .map(|(mark, value)| (*mark, value.as_str()))
+            .collect();
         let proxy = Proxy::start(&values)?;
         Some(Stage { proxy, callees })
     }

@@ -5,6 +5,7 @@
 
 pub mod baresip;
 pub mod dump;
+pub mod lossy;
 pub mod player;
 pub mod proxy;
 pub mod shipped;

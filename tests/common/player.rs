@@ -1,10 +1,9 @@
-//! sipp, playing a scenario of `tests/sipp/proxy` once and without mercy: a message that the scenario does not
-//! expect, or that lacks what it checks, fails the test.
+//! sipp, playing scenarios of `tests/sipp` against the stateful proxy.
 
-use super::proxy::{Proxy, repository};
-use super::{PATIENCE, wait_until};
-use std::fs::File;
-use std::process::{Child, Command, Stdio};
+use super::proxy::Proxy;
+use super::{PATIENCE, sipp, wait_until};
+use std::process::Child;
+use std::time::{Duration, Instant};
 
 /// A running sipp; it ends with the test.
 pub struct Player<'a> {
@@ -15,50 +14,49 @@ pub struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    /// Plays a called phone on `port`; returns when it listens.
+    /// Plays a called phone once on `port`; returns when it listens.
     pub fn callee(proxy: &'a Proxy, scenario: &str, port: u16) -> Player<'a> {
-        Player::start(proxy, scenario, port, &[])
+        Player::once(proxy, scenario, port, &[])
     }
 
-    /// Plays a calling phone on `port`, for `user`.
+    /// Plays a calling phone once on `port`, for `user`.
     pub fn caller(proxy: &'a Proxy, scenario: &str, port: u16, user: &str) -> Player<'a> {
-        Player::start(proxy, scenario, port, &["-s", user])
+        Player::once(proxy, scenario, port, &["-s", user])
     }
 
-    fn start(proxy: &'a Proxy, scenario: &str, port: u16, more: &[&str]) -> Player<'a> {
-        let name = format!("{scenario}.{port}");
-        let file = |kind: &str| proxy.setup.path(&format!("{name}.{kind}"));
-        let out = File::create(file("out")).expect("a file for what sipp says");
-        let child = Command::new("sipp")
-            .arg(format!("127.0.0.1:{}", proxy.port()))
-            .arg("-sf")
-            .arg(repository("tests/sipp/proxy").join(format!("{scenario}.xml")))
-            .args([
-                "-i",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-                "-m",
-                "1",
-                "-nostdin",
-            ])
-            // Before anybody here loses patience, so that sipp can say what was missing.
-            .args([
-                "-timeout",
-                &(PATIENCE.as_secs() - 5).to_string(),
-                "-timeout_error",
-            ])
-            .args(["-trace_err", "-error_file"])
-            .arg(file("err"))
-            .args(["-trace_msg", "-message_file"])
-            .arg(file("msg"))
-            .args(more)
-            .current_dir(proxy.setup.dir.path())
-            .stdin(Stdio::null())
-            .stdout(out.try_clone().expect("a second handle"))
-            .stderr(out)
-            .spawn()
-            .expect("sipp runs (Debian package sip-tester)");
+    /// A message that the scenario does not expect fails it.
+    fn once(proxy: &'a Proxy, scenario: &str, port: u16, more: &[&str]) -> Player<'a> {
+        // Before anybody here loses patience, so that sipp can say what was missing.
+        let patience = (PATIENCE.as_secs() - 5).to_string();
+        let mut options = vec!["-m", "1", "-trace_msg", "-timeout", &patience];
+        options.extend(more);
+        Player::start(
+            proxy,
+            &format!("proxy/{scenario}"),
+            port,
+            proxy.port(),
+            &options,
+        )
+    }
+
+    /// Plays a scenario on `port`; its requests go to the port `to`.
+    pub fn start(
+        proxy: &'a Proxy,
+        scenario: &str,
+        port: u16,
+        to: u16,
+        options: &[&str],
+    ) -> Player<'a> {
+        let name = format!("{}.{port}", scenario.replace('/', "-"));
+        let [err, msg, csv] = ["err", "msg", "csv"].map(|kind| format!("{name}.{kind}"));
+        let traces = [
+            &["-trace_err", "-error_file", &err, "-message_file", &msg][..],
+            &["-trace_stat", "-fd", "1", "-stf", &csv],
+            options,
+        ]
+        .concat();
+        let out = proxy.setup.path(&format!("{name}.out"));
+        let child = sipp::spawn(scenario, to, port, &traces, &out);
         let mut player = Player { proxy, name, child };
         wait_until("sipp listens", || {
             player.has_ended().is_some() || is_bound(port)
@@ -68,14 +66,9 @@ impl<'a> Player<'a> {
 
     /// Waits for its end: everything was as the scenario says.
     pub fn succeeds(mut self) {
-        let mut success = None;
-        let name = self.name.clone();
-        wait_until(&name, || {
-            success = self.has_ended();
-            success.is_some()
-        });
-        let complaints = self.read("err");
-        let well = success == Some(true) && complaints.is_empty();
+        let success = self.ends_within(PATIENCE);
+        let complaints = self.complaints();
+        let well = success && complaints.is_empty();
         assert!(
             well,
             "{}: {complaints}\n{}\n{}",
@@ -83,6 +76,40 @@ impl<'a> Player<'a> {
             self.read("msg"),
             self.proxy.log()
         );
+    }
+
+    /// Waits for its end; whether every call succeeded.
+    pub fn ends_within(&mut self, limit: Duration) -> bool {
+        let start = Instant::now();
+        loop {
+            if let Some(success) = self.has_ended() {
+                return success;
+            }
+            assert!(
+                start.elapsed() < limit,
+                "{} takes too long: {}",
+                self.name,
+                self.complaints()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What it says about messages that it did not expect.
+    pub fn complaints(&self) -> String {
+        self.read("err")
+    }
+
+    /// A number of its statistics, summed over the run.
+    pub fn count(&self, name: &str) -> u64 {
+        let table = self.read("csv");
+        let fields = |line: &str| line.split(';').map(str::to_owned).collect::<Vec<_>>();
+        let (first, last) = (table.lines().next(), table.lines().last());
+        let (names, values) = (first.map(fields), last.map(fields));
+        let wanted = format!("{name}(C)");
+        let at = names.iter().flatten().position(|name| *name == wanted);
+        let value = at.and_then(|at| values?.get(at)?.parse().ok());
+        value.unwrap_or_else(|| panic!("{}: no {name} in its statistics", self.name))
     }
 
     fn has_ended(&mut self) -> Option<bool> {

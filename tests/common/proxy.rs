@@ -1,5 +1,6 @@
 //! The stateful proxy under test: ours, or Debian's kamailio when the variable PROXY says so, which proves a test.
 
+use super::dump::Dump;
 use super::{Foreground, Setup, modules_dir, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -74,11 +75,11 @@ impl Proxy {
         }
     }
 
-    /// Bytes of shared memory in use, overhead included.
+    /// Bytes of shared memory in use.
     pub fn shm_used(&self) -> u64 {
         match &self.process {
-            Process::Ser(server) => dumped(&self.setup, server),
-            Process::Kamailio(_) => kamcmd(&self.setup, "core.shmmem", "real_used"),
+            Process::Ser(server) => Dump::of(&self.setup, server).value("used+overhead"),
+            Process::Kamailio(_) => kamcmd(&self.setup, "core.shmmem", "used"),
         }
     }
 }
@@ -167,19 +168,4 @@ fn kamcmd(setup: &Setup, method: &str, name: &str) -> u64 {
 fn is_status(line: &str) -> bool {
     let text = line.split_once(") ").map_or(line, |(_, text)| text);
     text.starts_with(' ') || text == "Statistics:" || text.starts_with("Memory status")
-}
-
-/// The number in the memory status that SIGUSR1 makes ours log.
-fn dumped(setup: &Setup, server: &Foreground) -> u64 {
-    let numbers = || -> Vec<u64> {
-        let log = setup.read("err");
-        let behind = log.split("used+overhead=").skip(1);
-        behind
-            .filter_map(|rest| rest.split_once(',')?.0.parse().ok())
-            .collect()
-    };
-    let before = numbers().len();
-    server.signal(Signal::SIGUSR1);
-    wait_until("the memory status is logged", || numbers().len() > before);
-    *numbers().last().expect("just seen")
 }
