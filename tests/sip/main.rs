@@ -1,6 +1,7 @@
 //! The parser from outside: torture messages, generated messages, arbitrary bytes.
 
 mod accessors;
+mod building;
 mod message;
 #[path = "../common/torture.rs"]
 mod messages;

@@ -1,6 +1,7 @@
 //! Whatever arrives, nothing panics; what is well-formed comes back in its parts.
 
 use crate::accessors::{exercise, exercise_body};
+use crate::building::exercise_building;
 use crate::messages::every_message;
 use bumpalo::Bump;
 use proptest::collection::vec;
@@ -35,6 +36,7 @@ proptest! {
         exercise_body(&bytes);
         let message = [b"OPTIONS sip:a SIP/2.0\r\n", &bytes[..], b"\r\n\r\n"].concat();
         let _ = exercise(&message);
+        exercise_building(&message);
     }
 
     #[test]
@@ -44,6 +46,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         let _ = exercise(&bytes);
+        exercise_building(&bytes);
     }
 
     #[test]
@@ -110,6 +113,7 @@ fn torture_messages_cut_at_every_byte_never_panic() {
     for (_, bytes) in every_message() {
         for len in 0..bytes.len() {
             let _ = exercise(&bytes[..len]);
+            exercise_building(&bytes[..len]);
         }
     }
 }

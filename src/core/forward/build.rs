@@ -3,7 +3,7 @@
 //!
 //! One walk over the edits in order of offset; what lies between them is copied.
 
-use super::text::{host_is_ip, push_ip, push_number, push_reverse_hex};
+use super::text::{end_line, host_is_ip, push_ip, push_number, push_reverse_hex};
 use crate::core::msg::{Anchor, BumpVec, Cond, Group, Piece, SerError, SipMsg, Subst};
 use crate::core::net::{Proto, SocketInfo};
 use crate::core::sip::{HdrType, ParseError, Via};
@@ -94,6 +94,7 @@ fn weave<'a>(msg: &SipMsg<'a>, sides: &Sides<'_>, own: &[Edit<'a>]) -> &'a [u8] 
         if next_queued <= next_own {
             let Some(anchor) = queued.next() else { break };
             copy_up_to(&mut out, buf, &mut at, anchor.offset);
+            end_header_before(msg, anchor.offset, &mut out);
             write_anchor(&mut out, buf, &mut at, anchor, sides);
         } else if let Some(edit) = own.next() {
             // What a queued edit deletes cannot be edited any more, only put before.
@@ -101,12 +102,23 @@ fn weave<'a>(msg: &SipMsg<'a>, sides: &Sides<'_>, own: &[Edit<'a>]) -> &'a [u8] 
                 continue;
             }
             copy_up_to(&mut out, buf, &mut at, edit.offset);
+            end_header_before(msg, edit.offset, &mut out);
             out.extend_from_slice_copy(edit.insert);
             at = at.max(edit.offset + edit.delete);
         }
     }
     copy_up_to(&mut out, buf, &mut at, buf.len());
     out.into_bump_slice()
+}
+
+/// Text that is put behind a header must not become part of it: the message may end inside that header,
+/// and a CR alone ends lines only where no LF follows.
+#[inline]
+fn end_header_before(msg: &SipMsg<'_>, offset: usize, out: &mut BumpVec<'_, u8>) {
+    let cut_off = offset == msg.buf().len();
+    if (cut_off || out.last() == Some(&b'\r')) && offset <= msg.sip.headers_end() {
+        end_line(out);
+    }
 }
 
 #[inline]
@@ -271,6 +283,14 @@ fn sender_params<'a>(msg: &SipMsg<'a>, edits: &mut BumpVec<'_, Edit<'a>>) {
     }
     if via.rport_raw.is_some() && edits.len() == first + 2 {
         edits.swap(first, first + 1);
+    }
+    // A comment may stand right behind (RFC 2543 §6.40); it must not become part of the parameter.
+    if msg.buf().get(behind_host) == Some(&b'(') {
+        edits.push(Edit {
+            offset: behind_host,
+            delete: 0,
+            insert: b" ",
+        });
     }
 }
 

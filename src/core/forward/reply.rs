@@ -3,13 +3,13 @@
 use super::build::{needs_received, received_param};
 use super::next_hop;
 use super::request::transmit;
-use super::text::{push_ip, push_number};
+use super::text::{end_line, push_ip, push_number};
 use crate::core::dns::Query;
 use crate::core::module::version::server_header;
 use crate::core::msg::{BumpVec, ReplyLumpKind, SerError, SipMsg};
 use crate::core::net::Proto;
 use crate::core::settings;
-use crate::core::sip::{HdrType, Header};
+use crate::core::sip::{HdrType, Header, Via};
 use std::net::SocketAddr;
 
 /// Longest Warning header that is sent.
@@ -106,6 +106,8 @@ fn copy_headers(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, code: u16, to_tag: 
             }
             _ => {}
         }
+        // The last one may be cut off, and all may end in CR alone where no LF follows.
+        end_line(out);
     }
 }
 
@@ -117,7 +119,7 @@ fn copy_via(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, header: &Header<'_>, fi
     match msg.sip.via1().filter(|_| first) {
         None => out.extend_from_slice_copy(&buf[start..end]),
         Some(via) => {
-            let value_end = msg.sip.offset_of(via.raw) + via.raw.len();
+            let params_end = params_end(msg, via);
             let mut at = start;
             let wants_rport = msg.force_rport || via.rport.is_some();
             let received = needs_received(msg, via);
@@ -138,17 +140,32 @@ fn copy_via(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, header: &Header<'_>, fi
                     out.extend_from_slice_copy(received_param(msg))
                 }
             }
-            out.extend_from_slice_copy(&buf[at..value_end]);
+            out.extend_from_slice_copy(&buf[at..params_end]);
             if wants_rport && via.rport_raw.is_none() {
                 push_rport(msg, out);
             }
             if received && via.received_raw.is_none() {
                 out.extend_from_slice_copy(received_param(msg));
             }
-            out.extend_from_slice_copy(&buf[value_end..end]);
+            if buf.get(params_end) == Some(&b'(') {
+                out.push(b' ');
+            }
+            out.extend_from_slice_copy(&buf[params_end..end]);
         }
     }
     out.extend_from_slice_copy(b"\r\n");
+}
+
+/// Where the parameters of a Via end: at its end, or before the comment that RFC 2543 §6.40 allows there.
+fn params_end(msg: &SipMsg<'_>, via: &Via<'_>) -> usize {
+    let start = msg.sip.offset_of(via.raw);
+    let mut end = start + via.raw.len();
+    if !via.comment.is_empty() {
+        let before = &msg.buf()[start..msg.sip.offset_of(via.comment)];
+        let open = before.iter().rposition(|&b| b == b'(').unwrap_or(0);
+        end = start + before[..open].trim_ascii_end().len();
+    }
+    end
 }
 
 fn push_rport(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {

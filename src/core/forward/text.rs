@@ -33,6 +33,15 @@ pub fn push_number(out: &mut BumpVec<'_, u8>, mut n: u64) {
     out.extend_from_slice_copy(&digits[at..]);
 }
 
+/// Completes the line end of a line that a cut-off message may lack.
+pub fn end_line(out: &mut BumpVec<'_, u8>) {
+    match out.last() {
+        Some(b'\n') => {}
+        Some(b'\r') => out.push(b'\n'),
+        Some(_) | None => out.extend_from_slice_copy(b"\r\n"),
+    }
+}
+
 /// Lower-case hexadecimal digits, least significant first, no padding; 0 is `0` (SER's int2reverse_hex).
 #[inline]
 pub fn push_reverse_hex(out: &mut BumpVec<'_, u8>, mut n: u32) {
