@@ -186,6 +186,30 @@ fn a_request_is_recorded_once_before_all_other_headers() {
 }
 
 #[test]
+fn both_sides_are_recorded_where_they_differ_and_taken_off_together() {
+    let other = crate::common::free_port();
+    let script = |double: u8| {
+        format!(
+            "listen=udp:127.0.0.1:{other}\nmodparam(\"rr\", \"enable_double_rr\", {double})\n\
+             route {{ loose_route(); record_route(); force_send_socket(127.0.0.1:{other}); forward(@NEXT@); }}"
+        )
+    };
+    {
+        let scene = Scene::new(&["rr"], &script(1));
+        let sent = scene.relay("INVITE", "sip:x@h", "");
+        let out = format!("<sip:127.0.0.1:{other};r2=on;ftag=ft;lr>");
+        let back = format!("<sip:{};r2=on;ftag=ft;lr>", scene.server());
+        assert_eq!(sent.all("Record-Route"), [out.as_str(), back.as_str()]);
+        let routes = format!("To: <sip:b@b>;tag=t\nRoute: {back}, {out}, <sip:next.org;lr>");
+        let sent = scene.relay("BYE", "sip:x@far.org", &routes);
+        assert_eq!(sent.all("Route"), ["<sip:next.org;lr>"]);
+    }
+    let scene = Scene::new(&["rr"], &script(0));
+    let sent = scene.relay("INVITE", "sip:x@h", "");
+    assert_eq!(sent.all("Record-Route").len(), 1, "{sent:?}");
+}
+
+#[test]
 fn the_parameters_change_what_is_recorded() {
     let scene = Scene::new(
         &["rr"],

@@ -355,6 +355,36 @@ fn references_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_reply_is_edited_on_its_way_back() {
+    let scene = Scene::new(
+        &["textops", "xlog"],
+        r#"route { forward(@NEXT@); }
+            onreply_route { if (search("^X-Hide")) { remove_hf("X-Hide"); append_hf("X-Seen: %rs %rr\r\n");
+                replace("secret", "public"); assign_hf_value("X-L[2]", "two"); } }"#,
+    );
+    let sent = scene.relay("OPTIONS", "sip:x@h", "");
+    let headers = sent.0.split_once("\r\n").expect("lines").1;
+    let headers = headers.split("Content-Length").next().expect("headers");
+    let reply = format!(
+        "SIP/2.0 200 Fine\r\n{headers}X-Hide: 1\r\nX-L: a, b\r\nContent-Length: 6\r\n\r\nsecret"
+    );
+    let server = scene.server();
+    scene
+        .next_hop
+        .send_to(reply.as_bytes(), server)
+        .expect("it is sent");
+    let got = crate::scene::receive(&scene.client);
+    assert_eq!(got.status(), "200 Fine");
+    assert_eq!(
+        (got.header("X-Hide"), got.header("X-Seen")),
+        ("", "200 Fine")
+    );
+    assert_eq!(got.header("X-L"), "a, two");
+    assert!(got.0.ends_with("\r\n\r\npublic"), "{got:?}");
+    assert_eq!(got.all("Via").len(), 1, "{got:?}");
+}
+
+#[test]
 fn an_onsend_route_searches_what_is_about_to_leave() {
     let scene = Scene::new(
         &["textops"],
