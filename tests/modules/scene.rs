@@ -1,12 +1,20 @@
 //! A running server with one receiver, a client and a next hop, each on a socket of its own.
 
 use crate::common::{Foreground, PATIENCE, Setup, module};
-use std::net::UdpSocket;
+use std::io::{Read, Write};
+use std::net::{Shutdown, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
 
 /// The server and the two ends.
 pub struct Scene {
     pub setup: Setup,
+    /// Where module ctl is to listen.
+    rpc: PathBuf,
+    // Keeps that folder.
+    _folder: TempDir,
     pub client: UdpSocket,
     pub next_hop: UdpSocket,
     server: Foreground,
@@ -27,16 +35,21 @@ fn socket() -> UdpSocket {
 
 impl Scene {
     /// Loads `modules` and runs `script`: what follows the `loadmodule` lines. In it `@NEXT@` is the
-    /// next hop as `"127.0.0.1", PORT`.
+    /// next hop as `"127.0.0.1", PORT`, `@RPC@` a path for module ctl.
     pub fn new(modules: &[&str], script: &str) -> Scene {
         let next_hop = socket();
         let next = format!("\"127.0.0.1\", {}", port_of(&next_hop));
+        let folder = tempfile::tempdir().expect("a folder");
+        let rpc = folder.path().join("rpc");
         let script = script.replace("@NEXT@", &next);
+        let script = script.replace("@RPC@", &rpc.to_string_lossy());
         let config = format!("check_via=no\nsip_warning=no\n{}{script}\n", load(modules));
         let setup = Setup::with_config(&config);
         let server = setup.foreground(&["-D", "-D", "-E", "-n", "1"]);
         Scene {
             setup,
+            rpc,
+            _folder: folder,
             client: socket(),
             next_hop,
             server,
@@ -101,6 +114,21 @@ impl Scene {
         server.signal(nix::sys::signal::Signal::SIGTERM);
         server.wait();
         setup
+    }
+
+    /// Calls an RPC method by the text protocol of module ctl, whose socket the script has put at `@RPC@`;
+    /// the lines of the answer.
+    pub fn rpc(&self, method: &str, params: &[&str]) -> Vec<String> {
+        let socket = UnixStream::connect(&self.rpc).expect("module ctl listens");
+        let mut socket = socket;
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let params: String = params.iter().map(|p| format!("{p}\n")).collect();
+        let request = format!(":{method}:\n{params}\n");
+        socket.write_all(request.as_bytes()).expect("it is sent");
+        socket.shutdown(Shutdown::Write).expect("nothing more");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("an answer");
+        answer.lines().map(str::to_owned).collect()
     }
 
     /// The log so far.

@@ -59,6 +59,23 @@ fn arguments_without_a_value_are_replaced_by_the_defaults() {
 }
 
 #[test]
+fn replies_are_counted_by_their_codes_in_all_processes() {
+    let scene = Scene::new(
+        &["sl", "ctl"],
+        "modparam(\"ctl\", \"fifo\", \"unixs:@RPC@\")\n\
+         route { sl_send_reply(\"@msg.header.x_code\", \"x\"); }",
+    );
+    for code in [200, 200, 202, 299, 404, 405, 603, 100] {
+        scene.ask("OPTIONS", "sip:x@h", &format!("X-Code: {code}"));
+    }
+    let answer = scene.rpc("sl.stats", &[]);
+    let mut counts: Vec<&str> = answer[1].split(',').collect();
+    counts.reverse();
+    let expected = "200:2,202:1,2xx:1,300:0,301:0,302:0,3xx:0,400:0,401:0,403:0,404:1,407:0,408:0,483:0,4xx:1,500:0,5xx:0,6xx:1,xxx:1";
+    assert_eq!(counts.join(","), expected);
+}
+
+#[test]
 fn a_redirection_lists_the_destination_set() {
     let scene = scene(
         "route { rewriteuri(\"sip:new@h.org\"); append_branch(\"sip:b2@x.org\", \"0.5\"); append_branch(\"sip:b3@x.org\");\n\

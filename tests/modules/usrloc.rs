@@ -23,6 +23,49 @@ fn attributes_with_the_flag_come_back_with_the_contact() {
 }
 
 #[test]
+fn contacts_are_added_shown_and_taken_away_by_remote_control() {
+    let scene = Scene::new(
+        &["sl", "usrloc", "registrar", "ctl"],
+        "modparam(\"ctl\", \"fifo\", \"unixs:@RPC@\")\n\
+         route { if (method==\"REGISTER\") { save(\"location\"); drop; }\n\
+         if (lookup(\"location\")) { forward(@NEXT@); } else { sl_send_reply(\"404\", \"Nobody\"); } }",
+    );
+    let add = ["location", "bob", "sip:a@h", "100", "0.5", "0"];
+    assert_eq!(scene.rpc("usrloc.add_contact", &add), ["200 OK"]);
+    assert_eq!(scene.relay("INVITE", "sip:bob@h", "").uri(), "sip:a@h");
+    scene.ask("REGISTER", "sip:@ME@", "Contact: <sip:b@h>");
+    let shown = scene.rpc("usrloc.show_contacts", &["location", "bob"]);
+    assert_eq!(shown.len(), 3, "{shown:?}");
+    assert!(
+        shown[1].contains("q:0.500000") && shown[2].contains("q:-1.000000"),
+        "{shown:?}"
+    );
+    let stats = scene.rpc("usrloc.stats", &[]);
+    assert_eq!(stats[1], "expired:0,users:1,domain:location");
+    assert_eq!(scene.rpc("usrloc.dump", &[]).len(), 3);
+    let delete = ["location", "bob", "sip:a@h"];
+    assert_eq!(scene.rpc("usrloc.delete_contact", &delete), ["200 OK"]);
+    assert_eq!(
+        scene.rpc("usrloc.delete_contact", &delete),
+        ["404 Contact Not Found"]
+    );
+    assert_eq!(
+        scene.rpc("usrloc.delete_uid", &["location", "bob"]),
+        ["200 OK"]
+    );
+    assert_eq!(scene.ask("INVITE", "sip:bob@h", "").status(), "404 Nobody");
+    assert_eq!(
+        scene.rpc("usrloc.show_contacts", &["location", "bob"]),
+        ["404 AOR Not Found"]
+    );
+    assert_eq!(
+        scene.rpc("usrloc.show_contacts", &["nowhere", "bob"]),
+        ["400 Table Not Found"]
+    );
+    assert_eq!(scene.rpc("usrloc.flush", &[]), ["200 OK"]);
+}
+
+#[test]
 fn contacts_stand_by_preference_or_by_time() {
     let contacts = |params: &str| {
         let script = format!("{params}route {{ save(\"location\"); }}");
