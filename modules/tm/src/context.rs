@@ -2,7 +2,9 @@
 //! one that is yet to be made.
 
 use crate::table::TxId;
+use ser::core::stats::{Counter, count};
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How the message and the transactions were compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -54,6 +56,14 @@ pub fn update(change: impl FnOnce(&mut Context)) {
 /// A fresh one, for a new message.
 pub fn reset() {
     CONTEXT.with_borrow_mut(|c| *c = Context::default());
+}
+
+/// Runs a route in the context of a transaction; a panic costs the route, not the transaction.
+pub fn guarded(context: Context, what: &str, route: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(|| inside(context, route))).is_err() {
+        count(Counter::Panics);
+        log::error!("ERROR: tm: panic in {what}");
+    }
 }
 
 /// Runs `f` in the context of a transaction and restores the outer one, also after a panic.

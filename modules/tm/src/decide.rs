@@ -6,10 +6,10 @@
 use crate::client::{ClientEvent, ClientState};
 use crate::reply::{self, By, Work};
 use crate::transaction::{BranchFlag, Flag, Transaction};
-use crate::{callbacks, cancel, params, table};
+use crate::{callbacks, cancel, params, table, tick};
 use ser::core::msg::{BumpVec, SerError, reason_phrase};
 use ser::core::sip::{HdrType, Message};
-use ser::ipc::{ShmStr, process_slot};
+use ser::ipc::ShmStr;
 
 /// What is left to do once the lock is released.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -115,7 +115,7 @@ fn give_up_others(t: &mut Transaction, branch: usize, work: &mut Work<'_>) {
             other.state = step.next;
             other.last = 487;
             other.repeat = crate::transaction::Repeater::OFF;
-            other.fr_at = crate::tick::NEVER;
+            other.fr_at = tick::NEVER;
         }
     }
 }
@@ -153,10 +153,19 @@ pub fn conclude<'a>(
         {
             keep(t, reply.branch, buf);
         }
-        t.deciding = process_slot() + 1;
+        t.deciding = std::process::id();
+        t.uas.fr_at = tick::after(work.now, t.fr);
         return Next::Failure;
     }
     relay(t, winner, current, work)
+}
+
+/// The failure route has had its say and added nothing: the best reply is passed on, whatever is armed.
+pub fn conclude_without_route(t: &mut Transaction, work: &mut Work<'_>) -> Next {
+    match best(t) {
+        Some(winner) if !t.has_pending_branch() => relay(t, winner, None, work),
+        Some(_) | None => Next::Nothing,
+    }
 }
 
 fn finish_local(t: &mut Transaction, winner: usize, work: &mut Work<'_>) -> Next {
@@ -289,6 +298,17 @@ fn aggregate<'a>(t: &Transaction, current: Option<BranchReply<'a>>, work: &Work<
     out.into_bump_slice()
 }
 
+/// The process that looked at the final reply of a branch has died, or takes too long.
+pub fn reply_lost(t: &mut Transaction, branch: usize, work: &mut Work<'_>) -> Next {
+    t.branches[branch].clear(BranchFlag::InScript);
+    let assumed = BranchReply {
+        branch,
+        code: 408,
+        buf: None,
+    };
+    take(t, assumed, work)
+}
+
 /// Ends a branch without a reply of the other side: it gets `code` and that is taken in.
 pub fn end_branch<'a>(
     t: &mut Transaction,
@@ -304,7 +324,7 @@ pub fn end_branch<'a>(
     }
     b.state = b.state.on_event(invite, event).next;
     b.repeat = crate::transaction::Repeater::OFF;
-    b.fr_at = crate::tick::NEVER;
+    b.fr_at = tick::NEVER;
     if event == ClientEvent::TimedOut {
         b.set(BranchFlag::TimedOut);
     }

@@ -8,13 +8,11 @@ use crate::decide::{self, Next};
 use crate::reply::Work;
 use crate::saved::{self, Revived};
 use crate::table::{self, TxId};
-use crate::transaction::Transaction;
-use crate::{newtran, resolving};
+use crate::transaction::{BranchFlag, Transaction};
+use crate::{avps, resolving, tick};
 use ser::core::msg::{Bump, RouteKind, SipMsg};
 use ser::core::script::{program, run_top_route};
-use ser::core::stats::{Counter, count};
 use ser::ipc::ShmStr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Does what an event of a transaction left to be done. `msg_id`: number of the message that caused it, 0 for
 /// a timer.
@@ -58,6 +56,8 @@ struct Case<'a> {
     request: Revived<'a>,
     winner: Option<usize>,
     code: u16,
+    /// How many there are before the route adds others.
+    branches: usize,
 }
 
 fn open<'a>(t: &mut Transaction, arena: &'a Bump) -> Case<'a> {
@@ -71,6 +71,7 @@ fn open<'a>(t: &mut Transaction, arena: &'a Bump) -> Case<'a> {
         request: saved::revive(t, arena),
         winner,
         code: winner.map_or(0, |w| t.branches[w].last),
+        branches: t.branches.len(),
     }
 }
 
@@ -85,27 +86,16 @@ fn run(id: TxId, arena: &Bump, msg_id: u32) -> Next {
         current_branch: case.winner,
         ..Context::default()
     };
-    let guard = Deciding(id);
     let number = msg_id.wrapping_sub(1);
     match case.request.message(arena, number) {
         Ok(mut msg) => {
-            let run = || context::inside(context, || script(id, &case, &mut msg));
-            // A panic costs the route, not the transaction.
-            if catch_unwind(AssertUnwindSafe(run)).is_err() {
-                count(Counter::Panics);
-                log::error!("ERROR: tm: panic in a failure_route");
-            }
+            context::guarded(context, "a failure_route", || script(id, &case, &mut msg));
         }
         Err(why) => log::error!("BUG: tm: a stored request cannot be read: {why:?}"),
     }
-    drop(guard);
     let mut work = Work::new_in(arena);
     let next = table::with(id, |t| {
-        let next = if t.uas.state.is_final() {
-            Next::Nothing
-        } else {
-            decide::conclude(t, None, &mut work)
-        };
+        let next = decide_again(t, &case, &mut work);
         t.set_timers(work.now);
         next
     });
@@ -113,29 +103,35 @@ fn run(id: TxId, arena: &Bump, msg_id: u32) -> Next {
     next.unwrap_or(Next::Nothing)
 }
 
-fn script(id: TxId, case: &Case<'_>, msg: &mut SipMsg<'_>) {
-    msg.route_kind = RouteKind::Failure;
-    callbacks::run(id, Event::OnFailure, Some(msg), None, case.code);
-    let before = msg.flags;
-    if let Some(route) = case.route {
-        run_top_route(RouteKind::Failure, route, msg);
+/// What the failure route's end leads to.
+fn decide_again(t: &mut Transaction, case: &Case<'_>, work: &mut Work<'_>) -> Next {
+    t.deciding = 0;
+    if t.uas.state.is_final() {
+        return Next::Nothing;
     }
-    let changed = msg.avps.take_changed();
-    if changed || msg.flags != before {
-        table::with(id, |t| {
-            t.msg_flags = msg.flags;
-            if newtran::save_avps(t, msg).is_err() {
-                log::error!("ERROR: tm: out of shared memory: attributes are lost");
-            }
-        });
+    t.uas.fr_at = tick::NEVER;
+    if waits_for_application(t, case.branches) {
+        Next::Nothing
+    } else if t.branches.len() > case.branches {
+        decide::conclude(t, None, work)
+    } else {
+        decide::conclude_without_route(t, work)
     }
 }
 
-/// The right to decide; given back also when the route panics.
-struct Deciding(TxId);
+/// Whether the failure route has handed the request to an application (`t_write_*`): the
+/// reply that has failed is no answer yet.
+fn waits_for_application(t: &Transaction, branches_before: usize) -> bool {
+    let mut added = t.branches.iter().skip(branches_before);
+    added.any(|b| b.has(BranchFlag::Blind) && b.state.is_pending())
+}
 
-impl Drop for Deciding {
-    fn drop(&mut self) {
-        table::with(self.0, |t| t.deciding = 0);
+fn script(id: TxId, case: &Case<'_>, msg: &mut SipMsg<'_>) {
+    msg.route_kind = RouteKind::Failure;
+    callbacks::run(id, Event::OnFailure, Some(msg), None, case.code);
+    if let Some(route) = case.route {
+        run_top_route(RouteKind::Failure, route, msg);
     }
+    let (flags, avps) = case.request.began_with();
+    table::with(id, |t| avps::save_changes(t, msg, flags, avps));
 }

@@ -4,12 +4,12 @@
 use crate::cancel::{self, Canceled};
 use crate::client::{ClientEvent, ClientState};
 use crate::context;
-use crate::decide::Next;
+use crate::decide::{self, Next};
 use crate::ready::{self, Ready};
 use crate::reply::{self, Work};
 use crate::table::{self, TxId};
-use crate::transaction::{Branch, Flag, Repeater, Transaction};
-use crate::{failure, newtran, params, resolving, tick};
+use crate::transaction::{Branch, BranchFlag, Flag, Repeater, Transaction};
+use crate::{avps, failure, newtran, params, resolving, tick};
 use ser::core::dns::{self, Destination, Destinations, Query, Resolution, Ticket};
 use ser::core::msg::{BumpVec, MAX_BRANCHES, RouteKind, SerError, SipMsg};
 use ser::core::net::{Proto, SocketInfo};
@@ -254,6 +254,9 @@ fn add(
 ) -> Result<(), ShmFull> {
     if first {
         newtran::save(t, msg)?;
+    } else if msg.avps.has_changed() {
+        // Routes of replies to these branches go on from here.
+        avps::save(t, msg)?;
     }
     t.branches.try_reserve_exact(prepared.len())?;
     for one in prepared {
@@ -272,10 +275,7 @@ fn add(
         };
         t.branches.try_push(branch)?;
     }
-    t.set(Flag::Handled);
-    if !t.uas.state.is_final() {
-        t.uas.fr_at = tick::NEVER;
-    }
+    t.branches_decide();
     Ok(())
 }
 
@@ -286,41 +286,86 @@ fn send<'a>(
     start: &Start<'_>,
     prepared: BumpVec<'a, Prepared<'a>>,
 ) -> bool {
-    let mut sent = false;
+    let (mut sent, mut vetoed, mut failed) = (false, false, false);
     for (i, one) in prepared.into_iter().enumerate() {
         let number = start.branches + i;
         match one {
             Prepared::Now { ready, .. } => match ready.send(msg) {
                 Ok(()) => sent = true,
-                // The script wants it so: nothing is sent, and nobody is answered.
                 Err(SerError::ADM_PROHIBITED) => {
-                    sent = true;
+                    vetoed = true;
                     not_sent(id, number);
                 }
-                Err(_) => sent |= resolving::fail_over(id, number, msg) || not_sent(id, number),
+                Err(_) if resolving::fail_over(id, number, msg) => sent = true,
+                Err(_) => {
+                    failed = true;
+                    not_sent(id, number);
+                }
             },
             Prepared::Later { ticket, .. } => sent |= resolving::start(ticket, id, number),
         }
     }
-    sent
+    match (sent, vetoed) {
+        (true, _) if vetoed || failed => decide_without(msg, id),
+        (true, _) => {}
+        // The script wants it so: nothing is sent, and nobody is answered.
+        (false, true) => end_unanswered(id),
+        (false, false) if start.branches == 0 => left_to_script(id),
+        (false, false) => {}
+    }
+    sent || vetoed
 }
 
-/// A branch could not be sent: it counts as timed out, but nothing is decided here (the caller answers if
-/// none was sent).
-fn not_sent(id: TxId, branch: usize) -> bool {
+/// A branch could not be sent: it counts as timed out.
+fn not_sent(id: TxId, branch: usize) {
     table::with(id, |t| {
         let b = &mut t.branches[branch];
         b.state = b.state.on_event(true, ClientEvent::GivenUp).next;
         b.last = 408;
         b.repeat = Repeater::OFF;
         b.fr_at = tick::NEVER;
-        if !t.has_pending_branch() {
+    });
+}
+
+/// Some branches were sent and others not: those that were may have ended meanwhile.
+fn decide_without(msg: &mut SipMsg<'_>, id: TxId) {
+    let mut work = Work::new_in(msg.arena);
+    let next = table::with(id, |t| {
+        let next = if t.uas.state.is_final() {
+            Next::Nothing
+        } else {
+            decide::conclude(t, None, &mut work)
+        };
+        t.set_timers(work.now);
+        next
+    });
+    work.outbox.flush();
+    failure::go_on(id, next.unwrap_or(Next::Nothing), msg.arena, msg.id);
+}
+
+/// Nothing was sent, and nothing is to be: it lingers as if it were answered. A failure route decides
+/// about its own.
+fn end_unanswered(id: TxId) {
+    table::with(id, |t| {
+        if t.deciding == 0 && !t.has_pending_branch() {
             let now = tick::now();
             t.put_on_wait(now, params::get().wait);
             t.set_timers(now);
         }
     });
-    false
+}
+
+/// Nothing was sent: unless the script answers, the transaction ends with it.
+fn left_to_script(id: TxId) {
+    context::update(|c| c.handled = None);
+    table::with(id, |t| {
+        if !t.uas.state.is_final() {
+            let now = tick::now();
+            t.clear(Flag::Handled);
+            t.uas.fr_at = tick::after(now, t.fr);
+            t.set_timers(now);
+        }
+    });
 }
 
 /// A CANCEL whose INVITE is known: goes to the INVITE's branches, and is answered here.
@@ -331,6 +376,27 @@ fn cancel_invite(msg: &mut SipMsg<'_>, id: TxId, invite: TxId) -> Result<(), Ser
         Canceled::Nothing => b"ok -- no more pending branches",
     };
     reply_now(msg, id, 200, reason)
+}
+
+/// Adds a branch that is not sent: an application answers for it, or it times out.
+pub fn add_blind(id: TxId) -> Result<(), SerError> {
+    let added = table::with(id, |t| {
+        if t.branches.len() >= MAX_BRANCHES {
+            return Err(SerError::TOO_MANY_BRANCHES);
+        }
+        let now = tick::now();
+        let mut branch = Branch::new(ClientState::Calling, t.uas.to);
+        branch.set(BranchFlag::Blind);
+        branch.fr_at = tick::after(now, t.fr);
+        t.branches
+            .try_push(branch)
+            .map_err(|_| SerError::OUT_OF_MEM)?;
+        t.set(Flag::Noisy);
+        t.branches_decide();
+        t.set_timers(now);
+        Ok(())
+    });
+    added.unwrap_or(Err(SerError::BUG))
 }
 
 /// Replies statefully to the request being processed.

@@ -134,6 +134,11 @@ pub fn read<'a>(msg: &mut SipMsg<'a>) -> Result<Incoming<'a>, ParseError> {
     })
 }
 
+/// Whether no request of others made it.
+fn made_here(t: &Transaction) -> bool {
+    t.has(Flag::Local) && !t.has(Flag::Replicated)
+}
+
 /// What a request is to a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Match {
@@ -171,7 +176,7 @@ impl<'a> Incoming<'a> {
 
     /// What this request is to `t`.
     pub fn matches(&self, t: &Transaction) -> Match {
-        if t.has(Flag::Local) {
+        if made_here(t) {
             return Match::No;
         }
         if self.method == Method::Ack {
@@ -222,7 +227,7 @@ impl<'a> Incoming<'a> {
     /// Whether `t` is what this CANCEL wants cancelled, or what this request was cancelled by.
     pub fn is_cancel_pair(&self, t: &Transaction) -> bool {
         let cancels = |method| method == Method::Cancel as u16;
-        if t.has(Flag::Local) || cancels(self.method as u16) == cancels(t.method) {
+        if made_here(t) || cancels(self.method as u16) == cancels(t.method) {
             return false;
         }
         if self.has_magic() {

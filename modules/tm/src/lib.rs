@@ -9,18 +9,22 @@
 //! | `relay`, `forward`, `ready`, `branch_id` | `t_relay`: branches, their messages |
 //! | `resolving` | branches whose next hop is a name; failover |
 //! | `reply_in`, `decide`, `reply` | replies of next hops, what they mean, replies upstream |
+//! | `contacts` | serial forking by q |
+//! | `twrite`, `tw_append` | requests handed to an application |
 //! | `failure`, `cancel`, `hop` | failure_route, CANCEL, requests made from a branch's own |
 //! | `timers` | retransmission, final response timers, the end |
-//! | `saved`, `pack` | what the script decided, in shared memory |
-//! | `commands/` | the script functions |
+//! | `saved`, `avps`, `pack` | what the script decided, in shared memory |
+//! | `commands/`, `selects` | the script functions; `@tm…` |
 //! | `callbacks`, `api`, `rpc`, `stats` | what others are told, and can do |
 
 mod api;
+mod avps;
 mod branch_id;
 mod callbacks;
 mod cancel;
 mod client;
 mod commands;
+mod contacts;
 mod context;
 mod decide;
 mod failure;
@@ -38,12 +42,15 @@ mod reply_in;
 mod resolving;
 mod rpc;
 mod saved;
+mod selects;
 mod server;
 mod stats;
 mod table;
 mod tick;
 mod timers;
 mod transaction;
+mod tw_append;
+mod twrite;
 
 use ser::core::module::{Param, ParamKind};
 use ser::core::msg::SipMsg;
@@ -74,10 +81,22 @@ ser::module! {
         Param { name: "aggregate_challenges", kind: ParamKind::Int(&params::AGGREGATE_CHALLENGES) },
         Param { name: "default_code", kind: ParamKind::Int(&params::DEFAULT_CODE) },
         Param { name: "default_reason", kind: ParamKind::Str(&params::DEFAULT_REASON) },
+        Param { name: "fr_inv_timer_next", kind: ParamKind::Int(&params::FR_INV_TIMER_NEXT) },
+        Param { name: "contact_avp", kind: ParamKind::Str(&params::CONTACT_AVP) },
+        // Kamailio's name.
+        Param { name: "contacts_avp", kind: ParamKind::Str(&params::CONTACT_AVP) },
+        Param { name: "tw_append", kind: ParamKind::StrFn(tw_append::declare) },
         Param { name: "auto_inv_100", kind: ParamKind::Int(&params::AUTO_INV_100) },
     ],
+    register: Some(register),
     init: Some(init),
     response: Some(reply_in::reply_received),
+}
+
+/// What the script refers to by name.
+fn register() {
+    selects::register();
+    contacts::register();
 }
 
 fn init() -> Result<(), String> {

@@ -6,7 +6,7 @@ use crate::outbox;
 use crate::server::{ServerEvent, ServerState};
 use crate::table::{self, TxId};
 use crate::transaction::{Dest, Flag, Origin, RELAYED_NONE, Repeater, Routes, Server, Transaction};
-use crate::{callbacks, identity, params, saved, stats, tick, timers};
+use crate::{avps, callbacks, identity, params, reply_in, saved, stats, tick, timers};
 use ser::core::forward::{reply_destination, tag};
 use ser::core::msg::{AvpSpec, AvpValue, SerError, SipMsg};
 use ser::core::settings;
@@ -84,6 +84,18 @@ pub fn lookup(msg: &mut SipMsg<'_>) -> Result<Option<TxId>, SerError> {
     drop(bucket);
     context::update(|c| (c.lookup, c.transaction) = (lookup, id));
     Ok(id)
+}
+
+/// The transaction that the message being processed belongs to, request or reply, looked up if need be.
+pub fn of_message(msg: &mut SipMsg<'_>) -> Option<TxId> {
+    if let Some(id) = context::get().transaction {
+        return Some(id);
+    }
+    if msg.sip.is_request() {
+        lookup(msg).ok().flatten()
+    } else {
+        reply_in::transaction_of(msg)
+    }
 }
 
 /// For a CANCEL: the INVITE that it means.
@@ -216,16 +228,8 @@ pub fn save(t: &mut Transaction, msg: &mut SipMsg<'_>) -> Result<(), ShmFull> {
         t.decided.replace(ShmStr::try_new_in(decided, tag)?);
     }
     if msg.avps.take_changed() {
-        save_avps(t, msg)?;
+        avps::save(t, msg)?;
     }
-    Ok(())
-}
-
-/// Keeps the attributes.
-pub fn save_avps(t: &mut Transaction, msg: &mut SipMsg<'_>) -> Result<(), ShmFull> {
-    msg.avps.take_changed();
-    let avps = ShmStr::try_new_in(saved::pack_avps(msg), table::tag())?;
-    t.avps.replace(avps);
     Ok(())
 }
 
@@ -290,20 +294,33 @@ pub fn blank(index: u16, uid: u32, to: Dest) -> Result<Transaction, ShmFull> {
 /// The final response timers of a new transaction: this message's, else the attribute's, else the parameter's.
 fn set_fr(t: &mut Transaction, msg: &SipMsg<'_>) {
     let (ctx, compiled) = (context::get(), params::get());
-    let from_avp = |spec: &Option<AvpSpec>| match msg.avps.lookup(spec.as_ref()?)? {
-        AvpValue::Int(n) => u32::try_from(n).ok(),
-        AvpValue::Str(text) => std::str::from_utf8(text).ok()?.trim().parse().ok(),
-    };
-    let seconds = |s: u32| ser::core::time::s_to_ticks(s).max(1);
     if ctx.fr != 0 {
         t.fr = ctx.fr;
-    } else if let Some(s) = from_avp(&compiled.fr_avp) {
-        t.fr = seconds(s);
+    } else if let Some(ticks) = from_avp(msg, compiled.fr_avp.as_ref()) {
+        t.fr = ticks;
     }
     if ctx.fr_inv != 0 {
         t.fr_inv = ctx.fr_inv;
-    } else if let Some(s) = from_avp(&compiled.fr_inv_avp) {
-        t.fr_inv = seconds(s);
+    } else if let Some(ticks) = from_avp(msg, compiled.fr_inv_avp.as_ref()) {
+        t.fr_inv = ticks;
         t.set(Flag::Noisy);
     }
+}
+
+/// How long the branches of a transaction that this message will make may ring, in ticks.
+pub fn fr_inv(msg: &SipMsg<'_>) -> u32 {
+    let (ctx, compiled) = (context::get(), params::get());
+    if ctx.fr_inv != 0 {
+        return ctx.fr_inv;
+    }
+    from_avp(msg, compiled.fr_inv_avp.as_ref()).unwrap_or(compiled.fr_inv)
+}
+
+/// Seconds in an attribute, as ticks.
+fn from_avp(msg: &SipMsg<'_>, spec: Option<&AvpSpec>) -> Option<u32> {
+    let seconds = match msg.avps.lookup(spec?)? {
+        AvpValue::Int(n) => u32::try_from(n).ok()?,
+        AvpValue::Str(text) => std::str::from_utf8(text).ok()?.trim().parse().ok()?,
+    };
+    Some(ser::core::time::s_to_ticks(seconds).max(1))
 }

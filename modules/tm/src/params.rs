@@ -1,7 +1,7 @@
 //! The module's parameters; times in milliseconds, kept in ticks by those who use them.
 
 use ser::core::module::{IntParam, StrParam};
-use ser::core::msg::{AvpSpec, AvpTrack};
+use ser::core::msg::{AvpIndex, AvpName, AvpSpec, AvpTrack};
 use ser::core::time::ms_to_ticks;
 use std::sync::OnceLock;
 
@@ -26,6 +26,10 @@ pub static DEFAULT_CODE: IntParam = IntParam::new(500);
 pub static DEFAULT_REASON: StrParam = StrParam::new("Server Internal Error");
 /// Not in SER 2.1, which always sends it: a 100 for INVITE as soon as a transaction relays it.
 pub static AUTO_INV_100: IntParam = IntParam::new(1);
+/// Not in SER's tm (its lcr has it): how long a group of contacts may ring while others wait; 0: as always.
+pub static FR_INV_TIMER_NEXT: IntParam = IntParam::new(30_000);
+/// Where contacts wait for their turn.
+pub static CONTACT_AVP: StrParam = StrParam::new("contacts");
 
 /// The timers in ticks and what is compiled, read once.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct Compiled {
     pub retr2: u32,
     pub fr_avp: Option<AvpSpec>,
     pub fr_inv_avp: Option<AvpSpec>,
+    pub fr_inv_next: Option<u32>,
+    pub contact_avp: AvpSpec,
 }
 
 static COMPILED: OnceLock<Compiled> = OnceLock::new();
@@ -49,8 +55,13 @@ pub fn init() -> Result<(), String> {
         wait: ticks("wt_timer", &WT_TIMER)?,
         retr1: ticks("retr_timer1", &RETR_TIMER1)?,
         retr2: ticks("retr_timer2", &RETR_TIMER2)?,
-        fr_avp: avp("fr_timer_avp", &FR_TIMER_AVP)?,
-        fr_inv_avp: avp("fr_inv_timer_avp", &FR_INV_TIMER_AVP)?,
+        fr_avp: to_track(avp("fr_timer_avp", &FR_TIMER_AVP)?),
+        fr_inv_avp: to_track(avp("fr_inv_timer_avp", &FR_INV_TIMER_AVP)?),
+        fr_inv_next: match FR_INV_TIMER_NEXT.get() {
+            0 => None,
+            _ => Some(ticks("fr_inv_timer_next", &FR_INV_TIMER_NEXT)?),
+        },
+        contact_avp: contact_avp()?,
     };
     COMPILED
         .set(compiled)
@@ -77,9 +88,24 @@ fn avp(name: &str, param: &StrParam) -> Result<Option<AvpSpec>, String> {
         return Ok(None);
     };
     let text = text.strip_prefix(b"$").unwrap_or(text);
-    let mut spec = ser::core::script::parse_avp_spec(text)
-        .map_err(|why| format!("parameter {name}: {why}"))?;
-    // SER looks in the to track whatever the name says.
-    spec.track = Some(AvpTrack::To);
-    Ok(Some(spec))
+    ser::core::script::parse_avp_spec(text)
+        .map(Some)
+        .map_err(|why| format!("parameter {name}: {why}"))
+}
+
+/// SER looks for timers in the to track whatever the name says.
+fn to_track(spec: Option<AvpSpec>) -> Option<AvpSpec> {
+    spec.map(|spec| AvpSpec {
+        track: Some(AvpTrack::To),
+        ..spec
+    })
+}
+
+fn contact_avp() -> Result<AvpSpec, String> {
+    let spec =
+        avp("contact_avp", &CONTACT_AVP)?.ok_or("parameter contact_avp: it names nothing")?;
+    let is_plain = matches!(spec.name, AvpName::Literal(_)) && spec.index == AvpIndex::None;
+    is_plain
+        .then_some(spec)
+        .ok_or_else(|| "parameter contact_avp: a name without pattern and index is wanted".into())
 }

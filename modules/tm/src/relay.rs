@@ -4,9 +4,9 @@
 use crate::context;
 use crate::forward::{self, Hop};
 use crate::newtran::{NewTran, newtran};
-use crate::params;
 use crate::table::{self, TxId};
 use crate::transaction::Flag;
+use crate::{avps, params};
 use ser::core::dns::{self, Query};
 use ser::core::forward::{Target, forward as forward_stateless};
 use ser::core::msg::{RouteKind, SerError, SipMsg};
@@ -57,7 +57,10 @@ fn relay_new<'a>(msg: &mut SipMsg<'a>, hop: Hop<'a>, replicate: bool) -> i32 {
         }
     };
     if replicate {
-        table::with(id, |t| t.set(Flag::Local));
+        table::with(id, |t| {
+            t.set(Flag::Local);
+            t.set(Flag::Replicated);
+        });
     }
     let provisional = fresh && msg.sip.method() == Method::Invite && !replicate;
     if provisional && params::AUTO_INV_100.get() != 0 {
@@ -131,17 +134,12 @@ pub fn after_script(msg: &mut SipMsg<'_>) {
     let Some(id) = ctx.transaction.filter(|_| ctx.created) else {
         return;
     };
-    let changed = msg.avps.take_changed();
-    if !changed && ctx.handled == Some(msg.flags) {
+    if !msg.avps.has_changed() && ctx.handled == Some(msg.flags) {
         return;
     }
     let unhandled = table::with(id, |t| {
-        if changed || t.msg_flags != msg.flags {
-            t.msg_flags = msg.flags;
-            if crate::newtran::save_avps(t, msg).is_err() {
-                log::error!("ERROR: tm: out of shared memory: attributes are lost");
-            }
-        }
+        // Replies may have come since: of attributes that both have, the script's count.
+        avps::save_changes(t, msg, ctx.handled.unwrap_or(t.msg_flags), b"");
         !t.has(Flag::Handled)
     });
     if unhandled == Some(true) {

@@ -9,7 +9,7 @@ use crate::decide::{self, BranchReply, Next};
 use crate::reply::Work;
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Flag, Repeater, Transaction};
-use crate::{cancel, failure, hop, newtran, params, saved, tick};
+use crate::{avps, cancel, failure, hop, params, tick};
 use ser::core::forward::{remove_first_via, render};
 use ser::core::msg::{RouteKind, SipMsg};
 use ser::core::net::SocketInfo;
@@ -48,6 +48,10 @@ pub fn reply_received(msg: &mut SipMsg<'_>) -> i32 {
     let found = bucket.find_mut(|t| id.is_of(t) && id.branch < t.branches.len());
     let Some(t) = found else { return NOT_OURS };
     let code = msg.sip.status();
+    if code < 100 {
+        log::info!("tm: a reply with status {code:03}, which is none, is dropped");
+        return TAKEN;
+    }
     if Method::parse(method) == Method::Cancel && t.method != Method::Cancel as u16 {
         let known = t.branches[id.branch].cancel.is_some();
         cancel::replied(t, id.branch, code);
@@ -65,18 +69,43 @@ pub fn reply_received(msg: &mut SipMsg<'_>) -> i32 {
         finish(&seen, next, msg, work);
         return TAKEN;
     }
+    if code >= 200 {
+        hold(t, id.branch, work.now);
+    }
     t.set_timers(work.now);
     drop(bucket);
     work.outbox.flush();
     script(&seen, msg);
     let mut work = Work::new_in(msg.arena);
     let next = table::with(seen.id, |t| {
+        let b = &mut t.branches[seen.branch];
+        if b.has(BranchFlag::InScript) {
+            b.clear(BranchFlag::InScript);
+            b.fr_at = tick::NEVER;
+        }
         let next = take(t, &seen, msg, &mut work);
         t.set_timers(work.now);
         next
     });
     finish(&seen, next.unwrap_or(Next::Nothing), msg, work);
     TAKEN
+}
+
+/// The transaction that a reply belongs to, before it is worked on: for questions of the default
+/// onreply_route. The reply to a CANCEL of ours belongs to its INVITE.
+pub fn transaction_of(msg: &mut SipMsg<'_>) -> Option<TxId> {
+    let via = msg.sip.via1().and_then(|via| via.branch);
+    let id = via.and_then(BranchId::parse)?;
+    let (_, method) = msg.sip.cseq().ok()?;
+    let bucket = table::lock(id.index);
+    let t = bucket.find(|t| id.is_of(t) && id.branch < t.branches.len())?;
+    let branch = &t.branches[id.branch];
+    let ours = if Method::parse(method) == Method::Cancel && t.method != Method::Cancel as u16 {
+        branch.cancel.is_some()
+    } else {
+        same_method(t, method) && !branch.request.is_empty()
+    };
+    ours.then(|| t.id())
 }
 
 fn same_method(t: &Transaction, method: &[u8]) -> bool {
@@ -111,6 +140,17 @@ fn step<'a>(t: &mut Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work
     if code < 200 && t.branches[i].has(BranchFlag::CancelWanted) {
         t.branches[i].last = t.branches[i].last.max(code);
         cancel::wanted(t, i, work);
+    }
+}
+
+/// The branch counts as pending until the script has seen its final reply; should it never come to an end,
+/// a timer ends the branch.
+fn hold(t: &mut Transaction, i: usize, now: u32) {
+    let fr = t.fr;
+    let b = &mut t.branches[i];
+    if b.last < 200 {
+        b.set(BranchFlag::InScript);
+        b.fr_at = tick::after(now, fr);
     }
 }
 
@@ -157,11 +197,11 @@ fn script(seen: &Seen<'_>, msg: &mut SipMsg<'_>) {
         current_branch: Some(seen.branch),
         ..Context::default()
     };
-    let avps = msg.store(seen.avps);
+    let before = msg.store(seen.avps);
     msg.avps.clear();
-    saved::unpack_avps(avps, msg);
+    avps::unpack(before, msg);
     msg.flags = seen.flags;
-    context::inside(context, || {
+    context::guarded(context, "an onreply_route", || {
         if !seen.local {
             let code = msg.sip.status();
             callbacks::run(seen.id, Event::ResponseIn, None, Some(msg), code);
@@ -170,14 +210,8 @@ fn script(seen: &Seen<'_>, msg: &mut SipMsg<'_>) {
             run_top_route(RouteKind::OnReply, route, msg);
         }
     });
-    let changed = msg.avps.take_changed();
-    if changed || msg.flags != seen.flags {
-        table::with(seen.id, |t| {
-            t.msg_flags = msg.flags;
-            if newtran::save_avps(t, msg).is_err() {
-                log::error!("ERROR: tm: out of shared memory: attributes are lost");
-            }
-        });
+    if msg.flags != seen.flags || msg.avps.has_changed() {
+        table::with(seen.id, |t| avps::save_changes(t, msg, seen.flags, before));
     }
 }
 

@@ -5,6 +5,7 @@
 //! `Branch::later` holds what is needed: what the script decided on this branch, where it goes, and the
 //! destinations that are left.
 
+use crate::avps;
 use crate::client::{ClientEvent, ClientState};
 use crate::decide::{self, Next};
 use crate::failure;
@@ -47,7 +48,7 @@ pub fn pack_all<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
 fn pack_row<'a>(msg: &SipMsg<'a>, left: &[Destination]) -> &'a [u8] {
     let mut row = Packer::new_in(msg.arena);
     row.text(saved::pack_decisions(msg, saved::Extent::All));
-    row.text(saved::pack_avps(msg));
+    row.text(avps::pack(msg));
     row.number(msg.flags);
     for to in left {
         row.number(to.proto as u32);

@@ -1,12 +1,10 @@
 //! What a script decided on a request, kept with its transaction: failure routes, local replies and
 //! branches that are sent later go on from there, in whatever process.
 
+use crate::avps;
 use crate::pack::{Packer, Unpacker};
 use crate::transaction::{Origin, Transaction};
-use ser::core::msg::{
-    Avp, AvpClass, AvpTrack, AvpValue, Bump, BumpVec, Cond, Group, Piece, ReplyLump, ReplyLumpKind,
-    SipMsg, Subst,
-};
+use ser::core::msg::{Bump, BumpVec, Cond, Group, Piece, ReplyLump, ReplyLumpKind, SipMsg, Subst};
 use ser::core::net::{SocketInfo, socket_by_number};
 use ser::core::script::program;
 use ser::core::sip::{Message, ParseError};
@@ -31,12 +29,6 @@ const CONDS: [Cond; 8] = [
     Cond::DiffPort,
     Cond::DiffIp,
     Cond::Rand,
-];
-const CLASSES: [AvpClass; 4] = [
-    AvpClass::Uri,
-    AvpClass::User,
-    AvpClass::Domain,
-    AvpClass::Global,
 ];
 /// In the place of a piece's `Subst`: it is text.
 const TEXT: u32 = u32::MAX;
@@ -183,58 +175,6 @@ fn unpack_pieces<'a>(row: &mut Unpacker<'a>, arena: &'a Bump) -> &'a [Piece<'a>]
     pieces.into_bump_slice()
 }
 
-/// The attributes as bytes; empty when there are none.
-pub fn pack_avps<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
-    if msg.avps.as_slice().is_empty() {
-        return b"";
-    }
-    let mut row = Packer::new_in(msg.arena);
-    for avp in msg.avps.as_slice() {
-        row.number(u32::from(avp.track == AvpTrack::To));
-        row.number(position(&CLASSES, &avp.class));
-        row.number(avp.flags);
-        row.text(avp.name);
-        match avp.value {
-            AvpValue::Int(n) => {
-                row.number(0);
-                row.number(n as u32);
-            }
-            AvpValue::Str(text) => {
-                row.number(1);
-                row.text(text);
-            }
-        }
-    }
-    row.finish()
-}
-
-/// Gives a message the attributes of its transaction.
-pub fn unpack_avps<'a>(bytes: &'a [u8], msg: &mut SipMsg<'a>) {
-    let mut row = Unpacker(bytes);
-    while !row.is_empty() {
-        let track = if row.number() != 0 {
-            AvpTrack::To
-        } else {
-            AvpTrack::From
-        };
-        let class = CLASSES[row.number() as usize % CLASSES.len()];
-        let flags = row.number();
-        let name = row.text();
-        let value = match row.number() {
-            0 => AvpValue::Int(row.number() as i32),
-            _ => AvpValue::Str(row.text()),
-        };
-        msg.avps.push(Avp {
-            track,
-            class,
-            name,
-            value,
-            flags,
-        });
-    }
-    msg.avps.take_changed();
-}
-
 /// A copy of what is needed to work on a transaction's request without its lock.
 #[derive(Clone, Copy, Debug)]
 pub struct Revived<'a> {
@@ -267,12 +207,17 @@ impl<'a> Revived<'a> {
         }
     }
 
+    /// The message flags and attributes that a route begins with.
+    pub fn began_with(&self) -> (u32, &'a [u8]) {
+        (self.flags, self.avps)
+    }
+
     /// The request as the script left it; SER's faked request.
     pub fn message(&self, arena: &'a Bump, id: u32) -> Result<SipMsg<'a>, ParseError> {
         let sip = Message::parse(self.raw, arena)?;
         let mut msg = SipMsg::new(sip, arena, id, self.origin.receive_info());
         unpack_decisions(self.decided, &mut msg);
-        unpack_avps(self.avps, &mut msg);
+        avps::unpack(self.avps, &mut msg);
         msg.flags = self.flags;
         Ok(msg)
     }

@@ -171,6 +171,9 @@ fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
     let now = work.now;
     if tick::is_due(t.uas.fr_at, now) {
         t.uas.fr_at = tick::NEVER;
+        if t.deciding != 0 && !t.uas.state.is_final() {
+            return look_after_route(t, work);
+        }
         if let Some(step) = t.uas.state.on_event(true, ServerEvent::TimedOut) {
             t.uas.state = step.next;
         }
@@ -195,7 +198,24 @@ fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
     None
 }
 
+/// The failure route runs for long: if its process has died meanwhile, the best reply is passed on.
+fn look_after_route(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
+    if std::path::Path::new(&format!("/proc/{}", t.deciding)).exists() {
+        t.uas.fr_at = tick::after(work.now, t.fr);
+        return Some(Next::Nothing);
+    }
+    log::error!(
+        "ERROR: tm: process {} has died in a failure_route",
+        t.deciding
+    );
+    t.deciding = 0;
+    Some(decide::conclude_without_route(t, work))
+}
+
 fn branch_timed_out(t: &mut Transaction, i: usize, work: &mut Work<'_>) -> Next {
+    if t.branches[i].has(BranchFlag::InScript) {
+        return decide::reply_lost(t, i, work);
+    }
     if !t.branches[i].state.is_pending() {
         return Next::Nothing;
     }

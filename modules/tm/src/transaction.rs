@@ -104,6 +104,8 @@ pub enum Flag {
     Handled = 32,
     /// An ACK end to end was seen.
     AckSeen = 64,
+    /// A copy of a request that came in: its duplicates belong to it, though it is [`Flag::Local`].
+    Replicated = 128,
 }
 
 /// Bits of [`Branch::flags`].
@@ -120,6 +122,8 @@ pub enum BranchFlag {
     Blind = 8,
     /// It could not be sent again.
     SendFailed = 16,
+    /// Its final reply has come, and a script looks at it before it counts.
+    InScript = 32,
 }
 
 ser::shm_struct! {
@@ -233,6 +237,11 @@ impl Branch {
         self.flags |= flag as u8;
     }
 
+    /// Takes a flag away.
+    pub fn clear(&mut self, flag: BranchFlag) {
+        self.flags &= !(flag as u8);
+    }
+
     fn next_repeat(&self) -> u32 {
         let cancel = self.cancel.as_ref().map_or(NEVER, |c| c.repeat.at);
         tick::sooner(self.repeat.at, cancel)
@@ -329,8 +338,9 @@ ser::shm_struct! {
         pub fr_inv: u32,
         /// When it ends.
         pub wait_at: u32,
-        /// One more than the process slot in which its failure route runs; 0: in none.
-        pub deciding: u16,
+        /// The process in which its failure route runs; 0: in none. Meanwhile `uas.fr_at` says when that
+        /// process is looked after.
+        pub deciding: u32,
         pub timers: ShmBox<Timers>,
         pub repeat_at: u32,
         pub expire_at: u32,
@@ -357,11 +367,25 @@ impl Transaction {
         self.flags |= flag as u16;
     }
 
-    /// Whether a branch waits for a final reply.
+    /// Takes a flag away.
+    pub fn clear(&mut self, flag: Flag) {
+        self.flags &= !(flag as u16);
+    }
+
+    /// Whether a branch waits for a final reply, or a script looks at it still.
     pub fn has_pending_branch(&self) -> bool {
+        let waits = |b: &Branch| b.state.is_pending() || b.has(BranchFlag::InScript);
         self.branches
             .iter()
-            .any(|b| b.state.is_pending() && !b.has(BranchFlag::Blind))
+            .any(|b| waits(b) && !b.has(BranchFlag::Blind))
+    }
+
+    /// The final response timers of its branches tell what becomes of it.
+    pub fn branches_decide(&mut self) {
+        self.set(Flag::Handled);
+        if !self.uas.state.is_final() && self.deciding == 0 {
+            self.uas.fr_at = NEVER;
+        }
     }
 
     /// Nothing is repeated or waited for any more; it lingers for `ticks` and ends.

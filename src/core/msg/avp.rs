@@ -182,6 +182,10 @@ impl<'a> Avps<'a> {
         self.changed = true;
         self.items.clear();
     }
+    /// Whether anything was changed since the last [`Avps::take_changed`].
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
     /// Whether anything was changed since the last call of this.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)

@@ -24,6 +24,20 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("test_hang", hang, None),
     command("test_fixup_panics", nothing, Some(fixup_panics)),
     Command {
+        name: "test_rpc",
+        func: crate::rpc::call,
+        params: &[ArgType::VarStr],
+        fixup: None,
+        routes: RouteMask::ALL,
+    },
+    Command {
+        name: "test_sleep",
+        func: sleep,
+        params: &[ArgType::Int],
+        fixup: None,
+        routes: RouteMask::ALL,
+    },
+    Command {
         name: "test_result",
         func: result,
         params: &[ArgType::Int],
@@ -79,6 +93,13 @@ fn nothing(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
 
 fn fixup_panics(_args: &mut [Arg]) -> Result<(), String> {
     panic!("told to panic in a fixup")
+}
+
+/// Keeps the process busy for so many milliseconds, as a slow script does.
+fn sleep(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    let ms = args.int(0, msg).unwrap_or_default();
+    std::thread::sleep(std::time::Duration::from_millis(ms.unsigned_abs()));
+    1
 }
 
 /// Returns its argument.

@@ -4,6 +4,7 @@
 mod commands;
 mod hooks;
 mod life;
+mod rpc;
 
 use ser::core::module::{IntParam, Param, ParamKind};
 

@@ -1,10 +1,12 @@
 //! The functions of the script.
 
 mod arm;
+mod contacts;
 mod forwarding;
 pub mod replying;
 mod status;
 mod timing;
+mod write;
 
 use ser::core::module::{ArgType, CmdFn, Command, FixupFn, RouteMask};
 use ser::core::msg::RouteKind;
@@ -31,7 +33,7 @@ const RF: RouteMask = RouteMask::RF;
 const RFO: RouteMask = RouteMask::RFO;
 const RFOB: RouteMask = RouteMask::RFOB;
 const F: RouteMask = RouteMask::F;
-const ADDRESS: &[ArgType] = &[Str, Str];
+const TEXTS: &[ArgType] = &[Str, Str];
 const FIXED: Option<FixupFn> = Some(forwarding::fixup_address);
 const VARIABLE: Option<FixupFn> = Some(forwarding::fixup_proto);
 
@@ -53,21 +55,21 @@ pub const COMMANDS: &[Command] = &[
     command(
         "t_relay_to_udp",
         forwarding::t_relay_to_udp,
-        ADDRESS,
+        TEXTS,
         FIXED,
         RF,
     ),
     command(
         "t_relay_to_tcp",
         forwarding::t_relay_to_tcp,
-        ADDRESS,
+        TEXTS,
         FIXED,
         RF,
     ),
     command(
         "t_relay_to_tls",
         forwarding::t_relay_to_tls,
-        ADDRESS,
+        TEXTS,
         FIXED,
         RF,
     ),
@@ -78,25 +80,25 @@ pub const COMMANDS: &[Command] = &[
         VARIABLE,
         R,
     ),
-    command("t_replicate", forwarding::t_replicate, ADDRESS, FIXED, R),
+    command("t_replicate", forwarding::t_replicate, TEXTS, FIXED, R),
     command(
         "t_replicate_udp",
         forwarding::t_replicate_udp,
-        ADDRESS,
+        TEXTS,
         FIXED,
         R,
     ),
     command(
         "t_replicate_tcp",
         forwarding::t_replicate_tcp,
-        ADDRESS,
+        TEXTS,
         FIXED,
         R,
     ),
     command(
         "t_replicate_tls",
         forwarding::t_replicate_tls,
-        ADDRESS,
+        TEXTS,
         FIXED,
         R,
     ),
@@ -110,28 +112,28 @@ pub const COMMANDS: &[Command] = &[
     command(
         "t_forward_nonack",
         forwarding::t_forward_nonack,
-        ADDRESS,
+        TEXTS,
         FIXED,
         R,
     ),
     command(
         "t_forward_nonack_udp",
         forwarding::t_forward_nonack_udp,
-        ADDRESS,
+        TEXTS,
         FIXED,
         R,
     ),
     command(
         "t_forward_nonack_tcp",
         forwarding::t_forward_nonack_tcp,
-        ADDRESS,
+        TEXTS,
         FIXED,
         R,
     ),
     command(
         "t_forward_nonack_tls",
         forwarding::t_forward_nonack_tls,
-        ADDRESS,
+        TEXTS,
         FIXED,
         R,
     ),
@@ -187,6 +189,23 @@ pub const COMMANDS: &[Command] = &[
     ),
     command("t_set_fr", timing::t_set_fr, &[VarInt], None, RFOB),
     command("t_set_fr", timing::t_set_fr, &[VarInt, VarInt], None, RFOB),
+    // As in Kamailio; SER's module lcr has them without the t_.
+    command("t_load_contacts", contacts::t_load_contacts, &[], None, RF),
+    command("t_next_contacts", contacts::t_next_contacts, &[], None, RF),
+    command(
+        "t_write_req",
+        write::t_write_req,
+        TEXTS,
+        Some(write::fixup_req),
+        RF,
+    ),
+    command(
+        "t_write_unix",
+        write::t_write_unix,
+        TEXTS,
+        Some(write::fixup_unix),
+        RF,
+    ),
     command("t_branch_timeout", status::t_branch_timeout, &[], None, F),
     command("t_branch_replied", status::t_branch_replied, &[], None, F),
     command("t_any_timeout", status::t_any_timeout, &[], None, RFOB),

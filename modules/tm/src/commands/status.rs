@@ -10,12 +10,7 @@ use ser::core::msg::{BumpVec, RouteKind, SipMsg};
 
 /// Asks the current transaction; 1 or -1 (also without one).
 fn ask(msg: &mut SipMsg<'_>, question: impl FnOnce(&Transaction) -> bool) -> i32 {
-    let id = match context::get().transaction {
-        Some(id) => Some(id),
-        None if msg.route_kind == RouteKind::Request => newtran::lookup(msg).ok().flatten(),
-        None => None,
-    };
-    match id.and_then(|id| table::with(id, |t| question(t))) {
+    match newtran::of_message(msg).and_then(|id| table::with(id, |t| question(t))) {
         Some(true) => 1,
         Some(false) | None => -1,
     }

@@ -1,0 +1,13 @@
+//! Module `tm` seen from outside: a server with a script of the test's own, callers and next hops that are
+//! plain sockets.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod kit;
+
+mod cancel;
+mod crowd;
+mod failure;
+mod replies;
+mod selects;
+mod timers;
