@@ -61,7 +61,7 @@ pub use segment::{
     LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, test_segment,
 };
 pub use slot::{
-    FIRST_THREAD_SLOT, MAX_HELD, MAX_PROCESSES, SlotLease, lease_slot, process_slot,
+    FIRST_THREAD_SLOT, MAX_HELD, MAX_PROCESSES, SlotLease, lease_slot, lock_wait, process_slot,
     set_process_slot,
 };
 pub use string::ShmStr;

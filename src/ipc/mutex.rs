@@ -10,6 +10,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use lock_api::{GuardNoSend, RawMutex};
 use rustix::io::Errno;
@@ -185,7 +186,10 @@ impl RawShmMutex {
             }
             // From here on others may sleep beside us, so the claim keeps the bit.
             claim = mine | CONTENDED;
-            if !sleep(&self.word, word | CONTENDED, &RECHECK) {
+            let from = Instant::now();
+            let woken = sleep(&self.word, word | CONTENDED, &RECHECK);
+            slot::area().add_lock_wait(from.elapsed().as_nanos() as u64);
+            if !woken {
                 self.ask_about((word & !CONTENDED) as u16 - 1);
             }
         }

@@ -34,15 +34,27 @@ pub struct ProcArea {
     held_len: AtomicU32,
     /// One more than the slot; 0 until [`ProcArea::adopt`], and for good in `NO_SEGMENT`.
     me: AtomicU32,
-    _pad: [AtomicU32; 2],
+    /// Nanoseconds slept in the kernel for locks.
+    lock_wait: AtomicU64,
     pub(super) caches: Caches,
     pub(super) tags: TagCounts,
+}
+
+/// Nanoseconds that the process of `slot` has slept for locks.
+pub fn lock_wait(slot: u16) -> u64 {
+    let heap = super::segment::heap();
+    heap.map_or(0, |heap| heap.area(slot).lock_wait.load(Ordering::Relaxed))
 }
 
 impl ProcArea {
     /// Writes the number of the slot that the area belongs to.
     pub(super) fn adopt(&self, slot: u16) {
         self.me.store(u32::from(slot) + 1, Ordering::Relaxed);
+    }
+
+    /// Adds to the time that the process slept for locks.
+    pub(super) fn add_lock_wait(&self, nanoseconds: u64) {
+        self.lock_wait.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 
     /// One more than this process's slot: what stands in the word of a lock that it holds.
@@ -178,7 +190,7 @@ static NO_SEGMENT: ProcArea = ProcArea {
     held: [const { AtomicU64::new(0) }; MAX_HELD],
     held_len: AtomicU32::new(0),
     me: AtomicU32::new(0),
-    _pad: [const { AtomicU32::new(0) }; 2],
+    lock_wait: AtomicU64::new(0),
     caches: Caches::new(),
     tags: TagCounts::new(),
 };

@@ -4,6 +4,7 @@ pub mod control;
 mod interfaces;
 mod ip_text;
 mod listeners;
+mod queues;
 mod socket;
 pub mod udp;
 
@@ -12,4 +13,5 @@ pub use listeners::{
     Alias, Listeners, add_alias, all_sockets, build, check_self, find_socket, get as listeners,
     install, listen_block, send_socket_for, socket_by_number,
 };
+pub use queues::{Queue, queue_of};
 pub use socket::{Proto, ReceiveInfo, SocketId, SocketInfo};

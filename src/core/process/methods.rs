@@ -1,7 +1,9 @@
 //! The RPC methods of the core that speak of processes: `core.ps`, `core.kill`, `core.tcp_info`.
 
 use super::shared;
+use crate::core::net::{all_sockets, queue_of, udp};
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
+use crate::core::stats::{self, Counter, cycles, work};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -17,6 +19,24 @@ const METHODS: &[RpcMethod] = &[
         func: core_kill,
         doc: "Sends the given signal to SER.",
         ret_array: false,
+    },
+    RpcMethod {
+        name: "core.workers",
+        func: workers,
+        doc: "Returns what each process does with its time: messages, busy and blocked time, service times.",
+        ret_array: true,
+    },
+    RpcMethod {
+        name: "core.counters",
+        func: counters,
+        doc: "Returns the counters of messages, drops and errors, added up over all processes.",
+        ret_array: false,
+    },
+    RpcMethod {
+        name: "core.sockets",
+        func: sockets,
+        doc: "Returns the listening sockets with what waits in their queues and was dropped by the kernel.",
+        ret_array: true,
     },
     RpcMethod {
         name: "core.tcp_info",
@@ -49,6 +69,69 @@ fn core_kill(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         .ok_or_else(|| RpcFault::new(400, format!("{number} is no signal")))?;
     ctx.finish()?;
     kill(Pid::from_raw(0), signal).map_err(|e| RpcFault::new(500, format!("kill: {e}")))
+}
+
+fn micros(us: f64) -> RpcValue {
+    RpcValue::Int(us as i64)
+}
+
+fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    for process in shared::processes() {
+        let done = work::of_process(process.slot).unwrap_or_default();
+        let quantile = |part| micros(cycles::to_us(done.latency.quantile(part)));
+        let mut members = vec![
+            ("slot", RpcValue::Int(process.slot.into())),
+            ("pid", RpcValue::Int(process.pid.into())),
+            ("rank", RpcValue::Int(process.rank.into())),
+            ("description", RpcValue::Str(process.desc.into())),
+            ("messages", RpcValue::Int(done.messages as i64)),
+            ("busy_us", micros(done.busy_us)),
+            ("squares_us2", RpcValue::Double(done.squares_us2)),
+        ];
+        let names = work::Blocked::ALL.iter();
+        for ((_, name), us) in names.zip(done.blocked_us) {
+            members.push((blocked_name(name), micros(us)));
+        }
+        members.push(("blocked_locks_us", micros(done.lock_us)));
+        members.push(("p50_us", quantile(0.5)));
+        members.push(("p99_us", quantile(0.99)));
+        let (working, line) = done.working.unwrap_or_default();
+        members.push(("working_us", micros(working)));
+        members.push(("line", RpcValue::Int(line.into())));
+        ctx.add(RpcValue::Struct(members))?;
+    }
+    Ok(())
+}
+
+fn blocked_name(kind: &str) -> &'static str {
+    match kind {
+        "dns" => "blocked_dns_us",
+        "database" => "blocked_database_us",
+        _ => "blocked_exec_us",
+    }
+}
+
+fn counters(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    let all = Counter::ALL.iter();
+    let members = all.map(|c| (c.name(), RpcValue::Int(stats::total(*c) as i64)));
+    ctx.add(RpcValue::Struct(members.collect()))
+}
+
+fn sockets(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    for socket in all_sockets() {
+        let queue = queue_of(socket).unwrap_or_default();
+        let receive_buffer = udp::receive_buffer(socket).unwrap_or(0);
+        ctx.add(RpcValue::Struct(vec![
+            ("proto", RpcValue::Str(socket.proto.name().into())),
+            ("name", RpcValue::Str(socket.name.as_str().into())),
+            ("address", RpcValue::Str(socket.addr_str.as_str().into())),
+            ("port", RpcValue::Int(socket.port().into())),
+            ("queue_bytes", RpcValue::Int(queue.bytes as i64)),
+            ("queue_limit", RpcValue::Int(receive_buffer as i64)),
+            ("drops", RpcValue::Int(queue.drops as i64)),
+        ]))?;
+    }
+    Ok(())
 }
 
 /// Connections are not there yet.

@@ -6,7 +6,7 @@
 use super::signals::{idle, stop_if_told};
 use crate::core::net::{Proto, ReceiveInfo, SocketInfo, udp};
 use crate::core::receive::{Outcome, receive_msg};
-use crate::core::stats::{self, Counter};
+use crate::core::stats::{self, Counter, work};
 use bumpalo::Bump;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
@@ -86,6 +86,7 @@ impl Receiver {
             socket: Some(self.info),
             conn_id: 0,
         };
+        let _working = work::begin();
         let (message, arena) = (&self.buffer[..length], &self.arena);
         // What became of it matters to streams only.
         let _: Outcome = receive_msg(message, received, arena);

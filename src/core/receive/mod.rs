@@ -1,5 +1,6 @@
 //! `receive_msg`: what happens to one message, step by step, and the hooks around the script.
 
+mod counters;
 mod nonsip;
 mod receive_msg;
 pub mod script_cb;

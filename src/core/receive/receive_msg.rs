@@ -5,7 +5,7 @@
 //!    route, 6. post-request callbacks; a *reply*: 7. pre-reply callbacks, 8. default onreply route,
 //! 9. forward by Via (modules first), 10. post-reply callbacks; 11. attributes and memory go with the arena.
 
-use super::{NonSipResult, nonsip, script_cb};
+use super::{NonSipResult, counters, nonsip, script_cb};
 use crate::core::forward::forward_reply;
 use crate::core::msg::{RouteKind, SipMsg};
 use crate::core::net::ReceiveInfo;
@@ -94,6 +94,7 @@ fn process(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
 
 fn request(msg: &mut SipMsg<'_>, version: &[u8]) -> Outcome {
     count(Counter::RcvRequests);
+    count(counters::of_method(msg.sip.method()));
     if !version
         .get(..7)
         .is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/2.0"))
@@ -143,6 +144,7 @@ fn outcome(result: Option<i32>) -> Outcome {
 
 fn reply(msg: &mut SipMsg<'_>) -> Outcome {
     count(Counter::RcvReplies);
+    count(counters::of_status(msg.sip.status()));
     if msg.sip.via1().is_none() {
         count(Counter::DropVia);
         log::error!("ERROR: receive_msg: no via found in reply");

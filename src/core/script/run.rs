@@ -12,6 +12,7 @@ use crate::core::msg::{
     AvpClass, AvpIndex, AvpName, AvpSpec, AvpValue, Branch, Q_UNSPECIFIED, RouteKind, SerError,
     SipMsg,
 };
+use crate::core::stats::work;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Deepest nesting of lists (routes and blocks).
@@ -131,6 +132,7 @@ impl Run {
     /// Executes one action.
     pub fn do_action(&mut self, action: &'static Action, msg: &mut SipMsg<'_>) -> i32 {
         CURRENT_LINE.store(action.line, Ordering::Relaxed);
+        work::at_line(action.line);
         match &action.kind {
             ActionKind::Module { command, args } => {
                 let value = (command.func)(msg, Args(args));
@@ -171,6 +173,7 @@ impl Run {
         let mut chosen = otherwise;
         for arm in arms {
             CURRENT_LINE.store(arm.line, Ordering::Relaxed);
+            work::at_line(arm.line);
             let value = arm.cond.eval(msg, self);
             if let Some((_, last)) = self.ending {
                 return last;
@@ -328,11 +331,10 @@ impl HostTarget {
 
 fn exec(command: &str) -> i32 {
     crate::core::log::notice!("WARNING: exec(\"{command}\") is obsolete, use module exec");
-    match std::process::Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command)
-        .status()
-    {
+    let mut shell = std::process::Command::new("/bin/sh");
+    match work::blocked(work::Blocked::Exec, || {
+        shell.arg("-c").arg(command).status()
+    }) {
         Ok(status) if status.success() => {}
         Ok(status) => {
             crate::core::log::notice!("WARNING: exec(\"{command}\") ended with {status}");

@@ -26,6 +26,36 @@ counters! {
     RcvRequests = "rcv.requests",
     /// Replies whose first line and Via could be read.
     RcvReplies = "rcv.replies",
+    /// Of the requests: INVITE.
+    RcvInvite = "rcv.method.invite",
+    /// CANCEL.
+    RcvCancel = "rcv.method.cancel",
+    /// ACK.
+    RcvAck = "rcv.method.ack",
+    /// BYE.
+    RcvBye = "rcv.method.bye",
+    /// INFO.
+    RcvInfo = "rcv.method.info",
+    /// REGISTER.
+    RcvRegister = "rcv.method.register",
+    /// SUBSCRIBE.
+    RcvSubscribe = "rcv.method.subscribe",
+    /// NOTIFY.
+    RcvNotify = "rcv.method.notify",
+    /// Any other method.
+    RcvOther = "rcv.method.other",
+    /// Of the replies: provisional ones.
+    Rcv1xx = "rcv.reply.1xx",
+    /// 2xx.
+    Rcv2xx = "rcv.reply.2xx",
+    /// 3xx.
+    Rcv3xx = "rcv.reply.3xx",
+    /// 4xx.
+    Rcv4xx = "rcv.reply.4xx",
+    /// 5xx.
+    Rcv5xx = "rcv.reply.5xx",
+    /// 6xx.
+    Rcv6xx = "rcv.reply.6xx",
     /// Datagrams too short to be a message (keep-alives, empty ones).
     DropShort = "drop.short",
     /// Messages that no parser understands.

@@ -1,9 +1,13 @@
-//! Counters of what happens to messages: one row a process, read by anybody.
+//! Counters of what happens to messages ([`Counter`]) and what processes do with their time ([`work`]): one row
+//! a process, read by anybody.
 //!
 //! Invariant: a row is written by its own process only, so counting is a load and a store without
 //! contention; the sum over all rows may lag by what is being counted at that moment.
 
 mod counter;
+pub mod cycles;
+pub mod histogram;
+pub mod work;
 
 pub use counter::Counter;
 
@@ -56,7 +60,7 @@ static ROWS: OnceLock<&'static PerProcess<Row>> = OnceLock::new();
 pub fn create(processes: usize) -> Result<(), ShmFull> {
     let rows = PerProcess::create(processes, ShmTag::CORE, Row::new)?;
     ROWS.get_or_init(|| rows);
-    Ok(())
+    work::create(processes)
 }
 
 /// Counts one event.

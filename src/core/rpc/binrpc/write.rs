@@ -44,7 +44,7 @@ impl Writer {
         self.text(NAME, name);
     }
 
-    /// Any value. Numbers with a fraction are cut to thousandths.
+    /// Any value. Numbers with a fraction are cut to thousandths; large ones are written as text.
     pub fn value(&mut self, value: &RpcValue) {
         match value {
             RpcValue::Int(n) | RpcValue::Time(n) => self.int(*n),
@@ -68,7 +68,11 @@ impl Writer {
     }
 
     fn double(&mut self, n: f64) {
-        let thousandths = (n * 1000.0) as i32;
+        let exact = n * 1000.0;
+        if exact.is_nan() || exact.abs() > f64::from(i32::MAX) {
+            return self.string(n.to_string().as_bytes());
+        }
+        let thousandths = exact as i32;
         if thousandths < 0 {
             self.sized(DOUBLE, &thousandths.to_be_bytes());
         } else {

@@ -1,0 +1,148 @@
+//! A histogram of times with a relative error below an eighth: eight buckets to a doubling.
+//!
+//! One process writes, anybody reads and adds up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const SUB_BITS: u32 = 3;
+const SUB: usize = 1 << SUB_BITS;
+/// Values below 2^LOW share the first bucket, those from 2^HIGH on the last.
+const LOW: u32 = 8;
+const HIGH: u32 = 40;
+/// Number of buckets.
+pub const BUCKETS: usize = (HIGH - LOW) as usize * SUB + 1;
+
+crate::shm_struct! {
+    /// Counts by size.
+    #[derive(Debug)]
+    pub struct Histogram {
+        counts: [AtomicU64; BUCKETS],
+    }
+}
+
+/// The bucket of a value.
+#[inline]
+fn bucket(value: u64) -> usize {
+    let value = value.clamp(1 << LOW, (1 << HIGH) - 1);
+    let octave = value.ilog2();
+    let sub = (value >> (octave - SUB_BITS)) as usize & (SUB - 1);
+    (octave - LOW) as usize * SUB + sub
+}
+
+/// The largest value of a bucket.
+fn upper(bucket: usize) -> u64 {
+    let (octave, sub) = (LOW + (bucket / SUB) as u32, (bucket % SUB) as u64 + 1);
+    (1 << octave) + (sub << (octave - SUB_BITS)) - 1
+}
+
+impl Histogram {
+    /// Empty.
+    pub const fn new() -> Histogram {
+        Histogram {
+            counts: [const { AtomicU64::new(0) }; BUCKETS],
+        }
+    }
+
+    /// Counts a value; by the owner only.
+    #[inline]
+    pub fn add(&self, value: u64) {
+        let cell = &self.counts[bucket(value)];
+        cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Adds its counts to `sums`.
+    pub fn add_to(&self, sums: &mut Sums) {
+        for (sum, count) in sums.counts.iter_mut().zip(&self.counts) {
+            *sum += count.load(Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram::new()
+    }
+}
+
+/// Counts that were read and added up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sums {
+    counts: [u64; BUCKETS],
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Sums {
+            counts: [0; BUCKETS],
+        }
+    }
+}
+
+impl Sums {
+    /// How many values there were.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The value that so many of all (0.0 to 1.0) do not exceed; 0 without any.
+    pub fn quantile(&self, part: f64) -> u64 {
+        let wanted = (self.count() as f64 * part).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        for (i, count) in self.counts.iter().enumerate() {
+            seen += count;
+            if seen >= wanted {
+                return upper(i);
+            }
+        }
+        0
+    }
+
+    /// What came since `earlier` was read.
+    pub fn since(&self, earlier: &Sums) -> Sums {
+        let mut since = self.clone();
+        for (count, before) in since.counts.iter_mut().zip(&earlier.counts) {
+            *count = count.saturating_sub(*before);
+        }
+        since
+    }
+
+    /// The upper ends of the buckets that hold anything, with their counts.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let filled = self.counts.iter().enumerate().filter(|(_, n)| **n > 0);
+        filled.map(|(i, n)| (upper(i), *n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_ends_at_most_an_eighth_above_its_values() {
+        for value in [256, 257, 1000, 4095, 4096, 1_000_000, 123_456_789_012] {
+            let end = upper(bucket(value));
+            assert!(
+                end >= value && (end - value) as f64 <= value as f64 / 8.0,
+                "{value}: {end}"
+            );
+        }
+        assert_eq!(bucket(0), 0);
+        assert!(bucket(u64::MAX) < BUCKETS);
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_values() {
+        let histogram = Histogram::new();
+        for value in 1..=1000_u64 {
+            histogram.add(value * 1000);
+        }
+        let mut sums = Sums::default();
+        histogram.add_to(&mut sums);
+        assert_eq!(sums.count(), 1000);
+        let median = sums.quantile(0.5) as f64;
+        assert!((500_000.0..570_000.0).contains(&median), "{median}");
+        assert!(sums.quantile(1.0) >= 1_000_000);
+        assert_eq!(sums.since(&sums).count(), 0);
+        assert_eq!(Sums::default().quantile(0.5), 0);
+    }
+}
