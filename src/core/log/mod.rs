@@ -191,3 +191,36 @@ macro_rules! notice {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Panics when it is formatted.
+    struct Untouchable;
+
+    impl fmt::Display for Untouchable {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("formatted")
+        }
+    }
+
+    #[test]
+    fn what_a_message_is_made_of_is_not_looked_at_while_its_level_is_off() {
+        init();
+        assert_eq!(debug(), level::DEFAULT, "no test changes the threshold");
+        let evaluated = Cell::new(0);
+        let costly = || {
+            evaluated.set(evaluated.get() + 1);
+            Untouchable
+        };
+        log::warn!("{}", costly());
+        log::info!("{}", costly());
+        log::debug!("{}", costly());
+        log::trace!("{}", costly());
+        crate::notice!("{}", costly());
+        log_fmt(level::WARN, format_args!("{Untouchable}"));
+        assert_eq!(evaluated.get(), 0);
+    }
+}
