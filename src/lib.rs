@@ -13,7 +13,7 @@
 //! | 7 | [`core::config`] | lexer, parser, checker, compiler of ser.cfg |
 //! | 6 | [`core::script`] | the program and what runs it: actions, expressions, selects, formats |
 //! | 5 | [`core::forward`] | message building, Via, stateless forward and reply |
-//! | 4 | [`core::module`], [`core::rpc`], [`core::msg`], [`core::dns`] | ABI and loader; RPC methods; one message and what is decided about it; where names lead |
+//! | 4 | [`core::module`], [`core::rpc`], [`core::msg`], [`core::dialog`], [`core::dns`] | ABI and loader; RPC methods; one message and what is decided about it; what messages of a dialog share; where names lead |
 //! | 3 | [`core::net`] | addresses, listening sockets, UDP reading and sending |
 //! | 2 | [`core::sip`] | the parser: bytes in, structure out |
 //! | 1 | [`core::log`], [`core::stats`], [`core::time`], [`core::settings`] | |

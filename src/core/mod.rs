@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod dialog;
 pub mod dns;
 pub mod forward;
 pub mod log;

@@ -6,10 +6,12 @@ use crate::context;
 use crate::forward::Hop;
 use crate::newtran::{self, NewTran};
 use crate::table::{self, TxId};
-use crate::{relay, rpc};
-use ser::core::module::api::tm::{Tm, TmApi, TmCallbackFn, TmCallbackId, TransactionId};
+use crate::{relay, rpc, uac};
+use ser::core::module::api::tm::{
+    Tm, TmApi, TmCallbackFn, TmCallbackId, TransactionId, UacRequest,
+};
 use ser::core::module::api::{self};
-use ser::core::msg::SipMsg;
+use ser::core::msg::{SerError, SipMsg};
 use std::net::SocketAddr;
 
 struct Api;
@@ -51,7 +53,7 @@ impl Tm for Api {
         match newtran::newtran(msg) {
             NewTran::Created(_) | NewTran::Ack => 1,
             NewTran::Absorbed => 0,
-            NewTran::Exists(_) => ser::core::msg::SerError::SCRIPT.0,
+            NewTran::Exists(_) => SerError::SCRIPT.0,
             NewTran::Failed(error) => error.0,
         }
     }
@@ -59,7 +61,10 @@ impl Tm for Api {
         relay::relay(msg, Hop::Uri, false)
     }
     fn reply(&self, msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32 {
-        replying::reply(msg, code, reason)
+        replying::reply(msg, code, reason, None)
+    }
+    fn reply_tagged(&self, msg: &mut SipMsg<'_>, code: u16, reason: &[u8], to_tag: &[u8]) -> i32 {
+        replying::reply(msg, code, reason, Some(to_tag))
     }
     fn release(&self, msg: &mut SipMsg<'_>) -> i32 {
         if let Ok(Some(id)) = newtran::lookup(msg) {
@@ -72,6 +77,9 @@ impl Tm for Api {
             index: transaction.index,
             uid: transaction.label,
         })
+    }
+    fn request(&self, request: &UacRequest<'_>) -> Result<Option<TransactionId>, SerError> {
+        Ok(uac::request(request)?.map(name))
     }
     fn replicate(&self, msg: &mut SipMsg<'_>, to: SocketAddr) -> i32 {
         let proto = msg.rcv.proto;

@@ -173,8 +173,25 @@ pub fn response_out(id: TxId, code: u16, arena: &Bump) {
 
 /// A request of our own has ended: with the reply of `branch`, or with one that is only assumed.
 pub fn local_completed(id: TxId, branch: usize, arena: &Bump) {
-    let code = table::with(id, |t| t.branches[branch].last).unwrap_or(408);
+    let code = table::with(id, |t| t.uas.status).unwrap_or(408);
     with_messages(id, Event::LocalCompleted, Some(branch), code, arena);
+}
+
+/// A request of our own got the provisional reply `reply`.
+pub fn local_response_out(id: TxId, reply: &mut SipMsg<'_>) {
+    let arena = reply.arena;
+    let Some(revived) = table::with(id, |t| saved::revive(t, arena)) else {
+        return;
+    };
+    let mut request = revived.message(arena, 0).ok();
+    let code = reply.sip.status();
+    run(
+        id,
+        Event::LocalResponseOut,
+        request.as_mut(),
+        Some(reply),
+        code,
+    );
 }
 
 /// Calls what is attached with the stored request and reply.

@@ -19,6 +19,8 @@ pub enum Next {
     Failure,
     /// A local transaction got its final reply: this branch's.
     LocalDone(usize),
+    /// A local transaction got a provisional reply.
+    LocalReply(u16),
     /// This branch may have another destination to be tried.
     FailOver(usize),
     /// A reply was put into the outbox, and who wants to know is to be told.
@@ -54,7 +56,9 @@ pub fn take<'a>(t: &mut Transaction, reply: BranchReply<'a>, work: &mut Work<'a>
         (200..=299, Some(buf)) => {
             cancel::others(t, branch, work);
             if t.has(Flag::Local) {
-                keep(t, branch, buf);
+                if !t.uas.state.is_final() {
+                    keep(t, branch, buf);
+                }
                 return finish_local(t, branch, work);
             }
             pass_on(t, reply, buf, work)
@@ -85,7 +89,7 @@ fn pass_on<'a>(
     work: &mut Work<'a>,
 ) -> Next {
     if t.has(Flag::Local) {
-        return Next::Replied(reply.code);
+        return Next::LocalReply(reply.code);
     }
     if reply::commit(t, reply.code, buf, By::Branch(reply.branch), work) {
         Next::Replied(reply.code)
@@ -168,11 +172,22 @@ pub fn conclude_without_route(t: &mut Transaction, work: &mut Work<'_>) -> Next 
     }
 }
 
+/// The end of a transaction that answers nobody; it ends once.
 fn finish_local(t: &mut Transaction, winner: usize, work: &mut Work<'_>) -> Next {
+    if t.uas.state.is_final() {
+        return Next::Nothing;
+    }
     t.uas.status = t.branches[winner].last;
     t.uas.state = crate::server::ServerState::Confirmed;
+    t.uas.relayed = winner as i16;
     crate::stats::replied(t.uas.status, true);
-    t.put_on_wait(work.now, params::get().wait);
+    let compiled = params::get();
+    let mut wait = compiled.wait;
+    if t.has(Flag::Uac) && t.has(Flag::Invite) {
+        // Copies of the reply are acknowledged for as long as they may come (RFC 6026 §8.4, timers D and M).
+        wait = wait.max(compiled.retr1.saturating_mul(64));
+    }
+    t.put_on_wait(work.now, wait);
     Next::LocalDone(winner)
 }
 
@@ -237,7 +252,7 @@ fn relay<'a>(
 }
 
 /// The reason of a reply that was only assumed.
-fn assumed_reason(code: u16) -> &'static str {
+pub fn assumed_reason(code: u16) -> &'static str {
     let error = SerError(-i32::from(code));
     match code {
         // These are our own errors on the way to a next hop.

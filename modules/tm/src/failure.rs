@@ -19,12 +19,12 @@ use ser::ipc::ShmStr;
 pub fn go_on(id: TxId, mut next: Next, arena: &Bump, msg_id: u32) {
     loop {
         match next {
-            Next::Nothing => return,
+            Next::Nothing | Next::LocalReply(_) => return,
             Next::Replied(code) => return callbacks::response_out(id, code, arena),
             Next::LocalDone(branch) => return callbacks::local_completed(id, branch, arena),
             Next::Failure => next = run(id, arena, msg_id),
             Next::FailOver(branch) => {
-                if resolving::fail_over_in(id, branch, arena) {
+                if resolving::fail_over(id, branch, arena) {
                     return;
                 }
                 next = give_up(id, branch, arena);

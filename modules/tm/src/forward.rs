@@ -9,7 +9,7 @@ use crate::ready::{self, Ready};
 use crate::reply::{self, Work};
 use crate::table::{self, TxId};
 use crate::transaction::{Branch, BranchFlag, Flag, Repeater, Transaction};
-use crate::{avps, failure, newtran, params, resolving, tick};
+use crate::{avps, failure, newtran, params, rebuild, resolving, tick};
 use ser::core::dns::{self, Destination, Destinations, Query, Resolution, Ticket};
 use ser::core::msg::{BumpVec, MAX_BRANCHES, RouteKind, SerError, SipMsg};
 use ser::core::net::{Proto, SocketInfo};
@@ -204,7 +204,7 @@ fn build<'a>(
     match hop.resolve(msg)? {
         Resolution::Ready(mut all) => {
             let ready = ready::choose(msg, id, start.md5, number, &mut all)?;
-            let later = resolving::pack(msg, &all);
+            let later = rebuild::pack(msg, &all);
             Ok(Prepared::Now { ready, later })
         }
         Resolution::Failed(why) => {
@@ -215,7 +215,7 @@ fn build<'a>(
             Err(why.into())
         }
         Resolution::Pending(ticket) => {
-            let later = resolving::pack_all(msg);
+            let later = rebuild::pack_all(msg);
             Ok(Prepared::Later { ticket, later })
         }
     }
@@ -296,7 +296,7 @@ fn send<'a>(
                     vetoed = true;
                     not_sent(id, number);
                 }
-                Err(_) if resolving::fail_over(id, number, msg) => sent = true,
+                Err(_) if resolving::fail_over(id, number, msg.arena) => sent = true,
                 Err(_) => {
                     failed = true;
                     not_sent(id, number);

@@ -75,6 +75,15 @@ impl Identity {
         to_uri: Span::EMPTY,
     };
 
+    /// Of a request of our own: no request is compared with it, but it is looked for by these.
+    pub fn of_own(request: &[u8], call_id: &[u8], cseq: &[u8]) -> Identity {
+        Identity {
+            call_id: Span::of(request, call_id),
+            cseq: Span::of(request, cseq),
+            ..Identity::NONE
+        }
+    }
+
     /// The number in CSeq, as text.
     pub fn cseq<'t>(&self, request: &'t [u8]) -> &'t [u8] {
         self.cseq.get(request)

@@ -7,11 +7,12 @@
 //! | `client`, `server` | the state machines of both sides, pure |
 //! | `identity`, `newtran`, `context` | matching requests, making transactions, what this process is at |
 //! | `relay`, `forward`, `ready`, `branch_id` | `t_relay`: branches, their messages |
-//! | `resolving` | branches whose next hop is a name; failover |
+//! | `resolving`, `rebuild` | branches whose next hop is a name; failover |
 //! | `reply_in`, `decide`, `reply` | replies of next hops, what they mean, replies upstream |
 //! | `contacts` | serial forking by q |
 //! | `twrite`, `tw_append` | requests handed to an application |
 //! | `failure`, `cancel`, `hop` | failure_route, CANCEL, requests made from a branch's own |
+//! | `uac/` | requests of our own |
 //! | `timers` | retransmission, final response timers, the end |
 //! | `saved`, `avps`, `pack` | what the script decided, in shared memory |
 //! | `commands/`, `selects` | the script functions; `@tm…` |
@@ -36,6 +37,7 @@ mod outbox;
 mod pack;
 mod params;
 mod ready;
+mod rebuild;
 mod relay;
 mod reply;
 mod reply_in;
@@ -51,6 +53,7 @@ mod timers;
 mod transaction;
 mod tw_append;
 mod twrite;
+mod uac;
 
 use ser::core::module::{Param, ParamKind};
 use ser::core::msg::SipMsg;
@@ -105,6 +108,7 @@ fn init() -> Result<(), String> {
     stats::init()?;
     timers::init()?;
     resolving::init()?;
+    uac::waiting::init()?;
     api::provide();
     register_script_cb(before, PRE_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, 0)?;
     register_script_cb(after, POST_SCRIPT_CB | REQ_TYPE_CB, 0)

@@ -61,6 +61,11 @@ fn build<'a>(
 }
 
 impl<'a> Ready<'a> {
+    /// One that was built elsewhere.
+    pub fn new(dest: Dest, socket: &'static SocketInfo, buf: &'a [u8]) -> Ready<'a> {
+        Ready { dest, socket, buf }
+    }
+
     /// The branch as it is kept, its timers set; `fr` in ticks.
     pub fn branch(&self, fr: u32, now: u32) -> Result<Branch, ShmFull> {
         let mut branch = Branch::new(ClientState::Calling, self.dest);

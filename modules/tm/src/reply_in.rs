@@ -9,7 +9,7 @@ use crate::decide::{self, BranchReply, Next};
 use crate::reply::Work;
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Flag, Repeater, Transaction};
-use crate::{avps, cancel, failure, hop, params, tick};
+use crate::{avps, cancel, failure, hop, params, tick, uac};
 use ser::core::forward::{remove_first_via, render};
 use ser::core::msg::{RouteKind, SipMsg};
 use ser::core::net::SocketInfo;
@@ -26,6 +26,10 @@ struct Seen<'a> {
     id: TxId,
     branch: usize,
     local: bool,
+    /// The request is our own.
+    uac: bool,
+    /// It is an INVITE.
+    invite: bool,
     route: Option<usize>,
     /// Attributes and message flags, where a route or callback will look at them.
     avps: &'a [u8],
@@ -181,6 +185,8 @@ fn look<'a>(t: &Transaction, branch: usize, msg: &SipMsg<'a>) -> Seen<'a> {
         id: t.id(),
         branch,
         local: t.has(Flag::Local),
+        uac: t.has(Flag::Uac),
+        invite: t.has(Flag::Invite),
         route,
         avps: if looked_at { msg.store(&t.avps) } else { b"" },
         flags: t.msg_flags,
@@ -223,6 +229,9 @@ fn take<'a>(
     work: &mut Work<'a>,
 ) -> Next {
     let code = msg.sip.status();
+    if seen.uac {
+        uac::seen_from(t, &msg.rcv);
+    }
     let buf = if code == 100 {
         None
     } else if seen.local {
@@ -254,8 +263,25 @@ fn finish(seen: &Seen<'_>, next: Next, msg: &mut SipMsg<'_>, work: Work<'_>) {
     }
     let arena = msg.arena;
     work.outbox.flush();
+    if seen.uac {
+        tell_own(seen, next, msg);
+    }
     // Nobody is told of a reply when no module wants to know.
-    if seen.callbacks || !matches!(next, Next::Nothing | Next::Replied(_)) {
+    if seen.callbacks || !matches!(next, Next::Nothing | Next::Replied(_) | Next::LocalReply(_)) {
         failure::go_on(seen.id, next, arena, msg.id);
+    }
+}
+
+/// What a reply to a request of our own asks for before its end is told.
+fn tell_own(seen: &Seen<'_>, next: Next, msg: &mut SipMsg<'_>) {
+    let code = msg.sip.status();
+    if seen.invite && (200..300).contains(&code) {
+        uac::accepted(seen.id, seen.branch, msg);
+    }
+    if let Next::LocalReply(_) = next
+        && seen.callbacks
+        && params::PASS_PROVISIONAL.get() != 0
+    {
+        callbacks::local_response_out(seen.id, msg);
     }
 }

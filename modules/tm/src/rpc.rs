@@ -1,18 +1,23 @@
 //! The RPC methods `tm.*`.
 
 use crate::cancel;
-use crate::decide::Next;
+use crate::decide::{self, Next};
 use crate::failure;
 use crate::reply::{self, Work};
 use crate::saved;
 use crate::stats::{self, Stat};
 use crate::table::{self, TxId};
 use crate::transaction::{Flag, Transaction};
+use crate::uac;
 use ser::core::forward::branch::hash_index;
 use ser::core::msg::{Bump, ReplyLump, ReplyLumpKind};
 use ser::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue};
 
-const fn method(name: &'static str, func: ser::core::rpc::RpcFn, doc: &'static str) -> RpcMethod {
+pub const fn method(
+    name: &'static str,
+    func: ser::core::rpc::RpcFn,
+    doc: &'static str,
+) -> RpcMethod {
     RpcMethod {
         name,
         func,
@@ -34,9 +39,16 @@ pub const METHODS: &[RpcMethod] = &[
         "Reply transaction: code, reason, hash:label, To-tag, header lines, body.",
     ),
     method("tm.stats", tm_stats, "Print transaction statistics"),
+    uac::rpc::T_UAC_DLG[0],
+    uac::rpc::T_UAC_DLG[1],
+    uac::rpc::T_UAC_WAIT,
+    uac::rpc::T_UAC_WAIT_BLOCK,
+    uac::rpc::T_UAC_START,
+    uac::rpc::T_UAC_CANCEL[0],
+    uac::rpc::T_UAC_CANCEL[1],
 ];
 
-fn fault(code: u16, reason: &str) -> RpcFault {
+pub fn fault(code: u16, reason: &str) -> RpcFault {
     RpcFault::new(code, reason)
 }
 
@@ -58,6 +70,14 @@ fn tm_stats(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
 
 /// `tm.cancel Call-ID CSeq`: how many branches are left to time out.
 fn cancel(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    cancel_named(ctx, || fault(400, "Transaction not found"))
+}
+
+/// Cancels the INVITE that Call-ID and CSeq number name.
+pub fn cancel_named(
+    ctx: &mut dyn RpcContext,
+    unknown: impl FnOnce() -> RpcFault,
+) -> Result<(), RpcFault> {
     let expected = |_| fault(400, "Callid and CSeq expected as parameters");
     let call_id = ctx.next_str().map_err(expected)?;
     let cseq = ctx.next_str().map_err(expected)?;
@@ -68,8 +88,7 @@ fn cancel(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
             && t.identity.cseq(&t.request) == cseq
     };
     let id = table::lock(index).find(|t| is_it(t)).map(Transaction::id);
-    let left = id.and_then(cancel_all);
-    let left = left.ok_or_else(|| fault(400, "Transaction not found"))?;
+    let left = id.and_then(cancel_all).ok_or_else(unknown)?;
     ctx.add(RpcValue::Int(left as i64))?;
     ctx.add(RpcValue::Str(
         b"branches remaining (waiting for timeout)".to_vec(),
@@ -82,11 +101,18 @@ pub fn cancel_all(id: TxId) -> Option<usize> {
     let mut work = Work::new_in(&arena);
     let left = table::with(id, |t| {
         cancel::others(t, usize::MAX, &mut work);
+        let left = t.branches.iter().filter(|b| b.state.is_pending()).count();
+        let next = match left {
+            0 if !t.uas.state.is_final() => decide::conclude(t, None, &mut work),
+            _ => Next::Nothing,
+        };
         t.set_timers(work.now);
-        t.branches.iter().filter(|b| b.state.is_pending()).count()
+        (left, next)
     });
     work.outbox.flush();
-    left
+    let (left, next) = left?;
+    failure::go_on(id, next, &arena, 0);
+    Some(left)
 }
 
 /// `tm.reply code reason hash:label to-tag [headers [body]]`
@@ -161,7 +187,7 @@ fn reply_to(
 }
 
 /// Header lines end with a line end each.
-fn with_line_end<'a>(headers: &'a [u8], arena: &'a Bump) -> &'a [u8] {
+pub fn with_line_end<'a>(headers: &[u8], arena: &'a Bump) -> &'a [u8] {
     let text = headers.trim_ascii_end();
     if text.is_empty() {
         return b"";

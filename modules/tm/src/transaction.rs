@@ -106,6 +106,8 @@ pub enum Flag {
     AckSeen = 64,
     /// A copy of a request that came in: its duplicates belong to it, though it is [`Flag::Local`].
     Replicated = 128,
+    /// The request is our own (see `uac`); its text has no Via of ours. With `Local`.
+    Uac = 256,
 }
 
 /// Bits of [`Branch::flags`].
@@ -320,7 +322,7 @@ ser::shm_struct! {
         /// Message flags of the request.
         pub msg_flags: u32,
         pub identity: Identity,
-        /// The request as received; of a local one the request as sent.
+        /// The request as received; one of our own as it is sent, without our Via.
         pub request: ShmStr,
         /// What the script had decided on it, see `saved`.
         pub decided: ShmStr,

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `getopt`, `passes`, `overrides`, `listen_addr` | the command line, in SER's three passes |
+//! | `getopt`, `passes`, `overrides` | the command line, in SER's three passes |
 //! | `texts` | `-h`, `-V` |
 //! | `config_file` | finds and reads ser.cfg and shows what is wrong with it |
 //! | `fork_mode` | `-D` and `fork=` |
@@ -14,7 +14,6 @@
 mod config_file;
 mod fork_mode;
 mod getopt;
-mod listen_addr;
 mod overrides;
 mod passes;
 mod start;

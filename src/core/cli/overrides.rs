@@ -1,7 +1,6 @@
 //! The third pass over the command line: what overrides or adds to the config file.
 
 use super::getopt::Opt;
-use super::listen_addr;
 use super::passes::{bad, number};
 use crate::core::config::{FOREIGN_POLL_METHODS, POLL_METHODS};
 use crate::core::net::SocketId;
@@ -88,7 +87,7 @@ fn buffer_size(value: &OsString) -> Result<u32, String> {
 }
 
 fn listen_address(text: &str) -> Result<SocketId, String> {
-    listen_addr::parse(text).map_err(|why| format!("bad -l address specifier: {text}: {why}"))
+    SocketId::parse(text).map_err(|why| format!("bad -l address specifier: {text}: {why}"))
 }
 
 /// `None`: zero or less, which means the default.

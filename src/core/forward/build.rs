@@ -222,6 +222,20 @@ fn push_host_port(
 /// `Via: SIP/2.0/UDP host[:port];branch=…[;i=…]` CRLF.
 fn our_via<'a>(msg: &SipMsg<'a>, socket: &SocketInfo, branch: &[u8]) -> &'a [u8] {
     let mut out = BumpVec::with_capacity_in(96, msg.arena);
+    let advertised = (msg.advertised_address, msg.advertised_port);
+    push_via(&mut out, socket, advertised, branch, msg.rcv.conn_id);
+    out.into_bump_slice()
+}
+
+/// Our Via as a header line; `advertised`: what stands there instead of the socket's address and port (0: its
+/// own), `conn_id`: the connection that replies must find, 0: none.
+pub fn push_via(
+    out: &mut BumpVec<'_, u8>,
+    socket: &SocketInfo,
+    (address, port): (Option<&[u8]>, u16),
+    branch: &[u8],
+    conn_id: u64,
+) {
     out.extend_from_slice_copy(match socket.proto {
         Proto::Tcp => &b"Via: SIP/2.0/TCP "[..],
         Proto::Tls => b"Via: SIP/2.0/TLS ",
@@ -230,20 +244,14 @@ fn our_via<'a>(msg: &SipMsg<'a>, socket: &SocketInfo, branch: &[u8]) -> &'a [u8]
         Proto::Wss => b"Via: SIP/2.0/WSS ",
         Proto::Udp | Proto::None => b"Via: SIP/2.0/UDP ",
     });
-    push_host_port(
-        &mut out,
-        socket,
-        msg.advertised_address,
-        msg.advertised_port,
-    );
+    push_host_port(out, socket, address, port);
     out.extend_from_slice_copy(b";branch=");
     out.extend_from_slice_copy(branch);
-    if msg.rcv.conn_id != 0 {
+    if conn_id != 0 {
         out.extend_from_slice_copy(b";i=");
-        push_reverse_hex(&mut out, msg.rcv.conn_id as u32);
+        push_reverse_hex(out, conn_id as u32);
     }
     out.extend_from_slice_copy(b"\r\n");
-    out.into_bump_slice()
 }
 
 /// Whether the topmost Via needs `received`: it has one already, or its host is not the source.

@@ -13,7 +13,7 @@ pub mod tag;
 pub mod text;
 
 pub use crate::core::module::version::{server_header, user_agent_header};
-pub use build::{build_request, render};
+pub use build::{build_request, push_via, render};
 pub use dset::push_contacts;
 pub use reply::{build_reply, reply_destination, send_reply};
 pub use reply_forward::{forward_reply, remove_first_via};

@@ -35,14 +35,23 @@ impl TagPrefix {
 
     /// The tag for a request with that topmost Via.
     pub fn tag(&self, via: Option<&Via<'_>>) -> [u8; TAG_LEN] {
+        match via {
+            Some(via) => self.tag_of(&[via.host, via.port, via.branch.unwrap_or_default()]),
+            None => self.with_number(0),
+        }
+    }
+
+    /// The tag for what these parts name.
+    pub fn tag_of(&self, parts: &[&[u8]]) -> [u8; TAG_LEN] {
+        self.with_number(crc16(parts))
+    }
+
+    fn with_number(&self, mut number: u16) -> [u8; TAG_LEN] {
         let mut tag = [b'0'; TAG_LEN];
         tag[..PREFIX_LEN].copy_from_slice(&self.0);
-        let mut crc = via.map_or(0, |via| {
-            crc16(&[via.host, via.port, via.branch.unwrap_or_default()])
-        });
         for digit in &mut tag[PREFIX_LEN..] {
-            *digit = b"0123456789abcdef"[usize::from(crc & 15)];
-            crc >>= 4;
+            *digit = b"0123456789abcdef"[usize::from(number & 15)];
+            number >>= 4;
         }
         tag
     }

@@ -6,6 +6,7 @@ mod ip_text;
 mod listeners;
 mod queues;
 mod socket;
+mod socket_id;
 pub mod udp;
 
 pub use ip_text::parse_ip;

@@ -43,6 +43,10 @@ impl RpcFault {
     }
 }
 
+/// The rest of a method whose reply is not there yet. Called from time to time, it gives the reply once it is:
+/// all values, or a fault. It must not wait itself. Dropping it gives the reply up.
+pub type RpcRest = Box<dyn FnMut() -> Option<Result<Vec<RpcValue>, RpcFault>>>;
+
 /// What a transport offers to a method: its parameters one after the other, and a place for values.
 pub trait RpcContext {
     /// Next parameter as integer.
@@ -58,6 +62,12 @@ pub trait RpcContext {
     fn add(&mut self, value: RpcValue) -> Result<(), RpcFault>;
     /// The reply is complete and leaves now; nothing may be added after it.
     fn finish(&mut self) -> Result<(), RpcFault>;
+    /// Takes over a reply that is not there yet (SER's and Kamailio's delayed replies): the transport goes on
+    /// with other requests, calls `rest` some times a second in this process, and sends what it gives. The
+    /// method returns `Ok` and adds nothing more. `Err`: this transport cannot, the method must wait itself.
+    fn later(&mut self, rest: RpcRest) -> Result<(), RpcRest> {
+        Err(rest)
+    }
 }
 
 /// The function behind a method.

@@ -38,6 +38,21 @@ pub(crate) const COMMANDS: &[Command] = &[
         routes: RouteMask::ALL,
     },
     Command {
+        name: "test_request",
+        func: crate::uac::request,
+        params: &[ArgType::VarStr, ArgType::VarStr],
+        fixup: None,
+        routes: RouteMask::ALL,
+    },
+    Command {
+        name: "test_within",
+        func: crate::uac::within,
+        params: &[ArgType::Str],
+        fixup: None,
+        routes: RouteMask::ALL,
+    },
+    command("test_answer", crate::uac::answer, None),
+    Command {
         name: "test_result",
         func: result,
         params: &[ArgType::Int],

@@ -1,10 +1,13 @@
 //! `testmod`: does on request what modules should not do (panic, hang, fail to start), and tells in the
-//! log, in lines that begin with `TEST:`, when the core calls it. It is not installed.
+//! log, in lines that begin with `TEST:`, when the core calls it. It also serves RPC to tests and sends requests of its own
+//! through tm. It is not installed.
 
 mod commands;
 mod hooks;
 mod life;
 mod rpc;
+mod rpc_process;
+mod uac;
 
 use ser::core::module::{IntParam, Param, ParamKind};
 
@@ -29,6 +32,10 @@ ser::module! {
         int("nonsip_result", &hooks::NONSIP_RESULT),
         int("response_result", &hooks::RESPONSE_RESULT),
         int("timer", &life::TIMER),
+        int("rpc_port", &rpc_process::PORT),
+        int("rpc_later", &rpc_process::LATER),
+        int("tm", &uac::TM),
+        Param { name: "timer_uri", kind: ParamKind::Str(&uac::TIMER_URI) },
     ],
     init: Some(life::init),
     response: Some(hooks::response),

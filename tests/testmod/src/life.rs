@@ -33,6 +33,8 @@ pub(crate) fn init() -> Result<(), String> {
     }
     assert!(PANIC_INIT.get() == 0, "told to panic in init");
     crate::hooks::register()?;
+    crate::rpc_process::init()?;
+    crate::uac::init()?;
     if TIMER.get() != 0 {
         register_timer(timer, 0, 1)?;
     }

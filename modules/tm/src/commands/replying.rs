@@ -53,11 +53,11 @@ pub fn t_reply(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     let code = args.int(0, msg).and_then(|code| u16::try_from(code).ok());
     let reason = args.str(1, msg).unwrap_or_else(|| DEFAULT_REASON.bytes());
     let code = code.unwrap_or(DEFAULT_CODE.get() as u16);
-    reply(msg, code, reason)
+    reply(msg, code, reason, None)
 }
 
-/// The same for other modules.
-pub fn reply(msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32 {
+/// The same for other modules; `to_tag`: instead of ours.
+pub fn reply(msg: &mut SipMsg<'_>, code: u16, reason: &[u8], to_tag: Option<&[u8]>) -> i32 {
     if msg.sip.method() == Method::Ack {
         log::warn!("WARNING: t_reply: ACKs are not replied");
         return -1;
@@ -68,7 +68,7 @@ pub fn reply(msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32 {
         );
         return -1;
     };
-    match forward::reply_now(msg, id, code, reason) {
+    match forward::reply_tagged(msg, id, code, reason, to_tag) {
         Ok(()) => 1,
         Err(error) => {
             log::error!("ERROR: t_reply: {code} not sent: {error}");

@@ -4,6 +4,7 @@
 
 mod sl;
 pub mod tm;
+mod uac;
 pub mod usrloc;
 pub use sl::SlApi;
 

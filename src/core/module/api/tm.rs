@@ -4,7 +4,8 @@
 //! Transactions live in shared memory and any process may work on them, so they are named by
 //! [`TransactionId`], and callbacks by the number that [`Tm::register_callback`] gave before the first fork.
 
-use crate::core::msg::SipMsg;
+pub use super::uac::UacRequest;
+use crate::core::msg::{SerError, SipMsg};
 use std::net::SocketAddr;
 
 /// The name of a transaction: its bucket and its label, as in the branch of our Via.
@@ -85,10 +86,21 @@ pub trait Tm: Send + Sync {
     fn relay(&self, msg: &mut SipMsg<'_>) -> i32;
     /// As the script's `t_reply()`.
     fn reply(&self, msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) -> i32;
+    /// The same with a To-tag of the caller's own, which dialogs need (SER's t_reply_with_body; headers and body
+    /// go into `msg.reply_lumps`).
+    fn reply_tagged(&self, msg: &mut SipMsg<'_>, code: u16, reason: &[u8], to_tag: &[u8]) -> i32;
     /// As the script's `t_release()`.
     fn release(&self, msg: &mut SipMsg<'_>) -> i32;
     /// Cancels the pending branches of an INVITE; how many are left to time out. `None`: no such transaction.
     fn cancel(&self, transaction: TransactionId) -> Option<usize>;
+    /// Sends a request of this server's own (SER's t_request, t_uac, t_uac_with_ids), from any process, whatever
+    /// message that is working on. `None`: an ACK, which has no transaction. An error: nothing was sent, and
+    /// the callback is not called.
+    ///
+    /// A negative reply to an INVITE is acknowledged here, and so is every 2xx; a 2xx of another dialog than
+    /// the one that the callback was told of (a request forked further on, a reply after a timeout) is ended
+    /// with a BYE as well.
+    fn request(&self, request: &UacRequest<'_>) -> Result<Option<TransactionId>, SerError>;
     /// Forwards the request of `msg` to a fixed address beside its script, absorbing the replies.
     fn replicate(&self, msg: &mut SipMsg<'_>, to: SocketAddr) -> i32;
 }

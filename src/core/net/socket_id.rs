@@ -1,14 +1,23 @@
-//! The argument of `-l`: `[proto:]host[:port]`.
+//! The name of a socket as `-l` and RPC methods take it: `[proto:]host[:port]`.
 //!
 //! The host is an IPv4 address, an IPv6 address in brackets, a host name or the name of an interface. An
 //! IPv6 address that stands alone needs no brackets.
 
-use crate::core::net::Proto;
-use crate::core::net::SocketId;
+use super::{Proto, SocketId};
 use std::net::Ipv6Addr;
 
-/// Parses an address specifier; the error says what is wrong with it.
-pub(super) fn parse(text: &str) -> Result<SocketId, String> {
+impl SocketId {
+    /// Parses an address specifier; the error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<SocketId, String> {
+        let id = parse(text)?;
+        if id.host.is_empty() {
+            return Err("no host".into());
+        }
+        Ok(id)
+    }
+}
+
+fn parse(text: &str) -> Result<SocketId, String> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Ok(id(None, &format!("[{text}]"), None));
     }
@@ -34,12 +43,6 @@ pub(super) fn parse(text: &str) -> Result<SocketId, String> {
         }
         _ => Err("too many colons".into()),
     }
-    .and_then(|id| {
-        if id.host.is_empty() {
-            return Err("no host".into());
-        }
-        Ok(id)
-    })
 }
 
 fn id(proto: Option<Proto>, host: &str, port: Option<u16>) -> SocketId {
@@ -93,7 +96,7 @@ mod tests {
     use super::*;
 
     fn ok(text: &str) -> (Option<Proto>, String, Option<u16>) {
-        let id = parse(text).unwrap_or_else(|e| panic!("{e}"));
+        let id = SocketId::parse(text).unwrap_or_else(|e| panic!("{e}"));
         (id.proto, id.host, id.port)
     }
 
@@ -135,7 +138,7 @@ mod tests {
             ("sctp:1.2.3.4", "bad protocol"),
             ("", "no host"),
         ] {
-            let error = parse(text).expect_err(text);
+            let error = SocketId::parse(text).expect_err(text);
             assert!(error.contains(what), "{text}: {error}");
         }
     }
