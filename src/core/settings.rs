@@ -43,7 +43,49 @@ pub struct Settings {
     pub dns_try_ipv6: bool,
     /// `@sys.server_id`: which of several servers this is.
     pub server_id: u32,
-    /// Everything parsed and stored for a later part (tcp_*, dns_*, tls_*, dst_blacklist_*): name → text.
+    pub dns_try_naptr: bool,
+    /// Ignore the order that a domain gives its NAPTR records, go by `dns_*_pref` alone.
+    pub dns_naptr_ignore_rfc: bool,
+    /// Higher is better, negative is never.
+    pub dns_udp_pref: i32,
+    pub dns_tcp_pref: i32,
+    pub dns_tls_pref: i32,
+    pub dns_sctp_pref: i32,
+    /// Choose among SRV records of one priority at random by weight, instead of the heaviest first.
+    pub dns_srv_lb: bool,
+    /// Seconds; as the three below: negative is what resolv.conf says.
+    pub dns_retr_time: i32,
+    pub dns_retr_no: i32,
+    pub dns_servers_no: i32,
+    pub dns_use_search_list: i32,
+    /// Instead of /etc/resolv.conf.
+    pub dns_resolv_conf: Option<String>,
+    /// Instead of /etc/hosts.
+    pub dns_hosts_file: Option<String>,
+    pub use_dns_cache: bool,
+    pub use_dns_failover: bool,
+    /// Bits: 1 IPv4 only, 2 IPv6 only, 4 IPv6 first.
+    pub dns_cache_flags: u32,
+    /// Seconds.
+    pub dns_cache_negative_ttl: u32,
+    /// Seconds.
+    pub dns_cache_min_ttl: u32,
+    /// Seconds.
+    pub dns_cache_max_ttl: u32,
+    /// KiB.
+    pub dns_cache_mem: u32,
+    /// Seconds.
+    pub dns_cache_gc_interval: u32,
+    /// When the cache is full, records that have not expired may go, too.
+    pub dns_cache_del_nonexp: bool,
+    pub use_dst_blacklist: bool,
+    /// KiB.
+    pub dst_blacklist_mem: u32,
+    /// Seconds.
+    pub dst_blacklist_expire: u32,
+    /// Seconds.
+    pub dst_blacklist_gc_interval: u32,
+    /// Everything parsed and stored for a later part (tcp_*, tls_*): name → text.
     pub stored: Vec<(String, String)>,
 }
 
@@ -83,6 +125,32 @@ impl Default for Settings {
             exit_timeout: 60,
             dns_try_ipv6: true,
             server_id: 0,
+            dns_try_naptr: false,
+            dns_naptr_ignore_rfc: true,
+            dns_udp_pref: 30,
+            dns_tcp_pref: 20,
+            dns_tls_pref: 10,
+            dns_sctp_pref: 20,
+            dns_srv_lb: false,
+            dns_retr_time: -1,
+            dns_retr_no: -1,
+            dns_servers_no: -1,
+            dns_use_search_list: -1,
+            dns_resolv_conf: None,
+            dns_hosts_file: None,
+            use_dns_cache: true,
+            use_dns_failover: false,
+            dns_cache_flags: 0,
+            dns_cache_negative_ttl: 60,
+            dns_cache_min_ttl: 0,
+            dns_cache_max_ttl: u32::MAX,
+            dns_cache_mem: 500,
+            dns_cache_gc_interval: 120,
+            dns_cache_del_nonexp: true,
+            use_dst_blacklist: false,
+            dst_blacklist_mem: 250,
+            dst_blacklist_expire: 60,
+            dst_blacklist_gc_interval: 60,
             stored: Vec::new(),
         }
     }

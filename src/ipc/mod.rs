@@ -9,6 +9,7 @@
 //! | `mutex`, `rank` | a mutex that knows its owner; the lock order and its witness |
 //! | `safe` | [`ShmSafe`], what may be stored; `shm_struct!`, `shm_enum!` |
 //! | `boxed`, `string`, `vec`, `list`, `table`, `per_process` | the containers; `chain`, `node` carry them |
+//! | `event` | a word to wait on |
 //! | `wheel/` | timers: any process adds and deletes, two processes run what is due |
 //! | `proctable` | storage of the process table and `process_count` |
 //! | `recover` | what is done for a process that died |
@@ -26,6 +27,7 @@
 mod alloc;
 mod boxed;
 mod chain;
+mod event;
 mod list;
 mod mutex;
 mod node;
@@ -47,6 +49,7 @@ mod tests;
 pub use alloc::stats::tag_stats;
 pub use alloc::{MAX_TAG_NAME, MAX_TAGS, ShmFull, ShmStats, ShmTag, TagStats, shm_stats};
 pub use boxed::{ShmBox, shm_static};
+pub use event::ShmEvent;
 pub use list::{Cursor, Iter, IterMut, ShmList};
 pub use mutex::{
     RawShmMutex, ShmMutex, ShmMutexGuard, StuckHook, mutex_owner, ranked, seize_mutex,

@@ -20,6 +20,14 @@ impl LockRank {
     pub const MODULE: LockRank = LockRank(100);
     /// Buckets of a [`super::ShmTable`] created without a rank of its own.
     pub const TABLE: LockRank = LockRank(150);
+    /// Names that are being looked up; taken under any lock of a module.
+    pub const DNS_JOBS: LockRank = LockRank(200);
+    /// The result that a process waits for.
+    pub const DNS_MAIL: LockRank = LockRank(201);
+    /// Buckets of the DNS cache.
+    pub const DNS_CACHE: LockRank = LockRank(202);
+    /// Buckets of the destination blacklist.
+    pub const BLACKLIST: LockRank = LockRank(203);
     /// Slots of the timer wheel (higher levels first, see `wheel`).
     pub const WHEEL: LockRank = LockRank(210);
     /// Names of allocation tags.
@@ -36,6 +44,10 @@ impl fmt::Display for LockRank {
             LockRank::NONE => "unranked lock",
             LockRank::PROCESS_TABLE => "lock of the process table",
             LockRank::TABLE => "lock of a table's bucket",
+            LockRank::DNS_JOBS => "lock of the names being looked up",
+            LockRank::DNS_MAIL => "lock of a process's dns result",
+            LockRank::DNS_CACHE => "lock of the dns cache",
+            LockRank::BLACKLIST => "lock of the destination blacklist",
             LockRank::WHEEL => "lock of a timer slot",
             LockRank::TAGS => "lock of the allocation tags",
             LockRank::ALLOC_CLASS => "lock of an allocator's size class",

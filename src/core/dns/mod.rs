@@ -22,17 +22,42 @@
 //! parameters. It may be called before [`on_ready`] returns (in no-fork mode in the same process), so
 //! what it needs must be in place before, and no lock may be held that it takes.
 
+mod cache;
 mod destination;
+mod engine;
 mod failure;
+mod hosts;
+mod jobs;
+mod lookup;
+mod mailbox;
+mod name;
+mod naptr_choice;
+mod policy;
 mod query;
-mod system;
+mod random;
+mod records;
+mod resolv_conf;
+mod service;
+mod srv_order;
+mod task;
+mod walk;
+mod wire;
 
 pub use destination::{Destination, Destinations, MAX_DESTINATIONS};
 pub use failure::Failure;
+pub use lookup::{Records, address_has_name, name_has_address, records, resolve_host};
 pub use query::{Query, default_port};
+pub use records::{Naptr, RecordSet, RecordType, Srv};
+pub use service::{Resolver, announce_resolver, is_resolver_wanted, want_resolver};
 
+use crate::core::settings::Settings;
+use crate::core::time::get_ticks_raw;
+use cache::Cache;
 use parking_lot::RwLock;
-use std::net::IpAddr;
+use policy::Policy;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use task::{Done, Task};
+use walk::{Facts, Step};
 
 /// What became of a name.
 pub type Outcome = Result<Destinations, Failure>;
@@ -62,11 +87,24 @@ crate::shm_struct! {
 static HANDLERS: RwLock<Vec<Handler>> = RwLock::new(Vec::new());
 
 /// Registers a handler; before the first fork, from a module's `init`. `None`: there are 65536 already.
+/// Whoever does this will ask for names, so there will be a resolver process.
 pub fn register_handler(handler: Handler) -> Option<HandlerId> {
+    want_resolver();
     let mut handlers = HANDLERS.write();
     let number = u16::try_from(handlers.len()).ok()?;
     handlers.push(handler);
     Some(HandlerId { number })
+}
+
+/// Calls a handler; one that panics has had its call.
+fn call(id: HandlerId, data: [u64; 4], done: &Done) {
+    let handler = HANDLERS.read().get(usize::from(id.number)).copied();
+    let Some(handler) = handler else {
+        log::error!("BUG: dns waiter with unknown handler {}", id.number);
+        return;
+    };
+    let outcome = done.clone().destinations();
+    let _ = catch_unwind(AssertUnwindSafe(|| handler(data, &outcome)));
 }
 
 /// What [`resolve`] knows at once.
@@ -88,12 +126,48 @@ pub struct Ticket<'q> {
     query: Query<'q>,
 }
 
+/// The cache as it is now.
+struct Cached<'c> {
+    cache: &'c Cache,
+    now: u32,
+}
+
+impl Facts for Cached<'_> {
+    fn look(&self, question: &records::Question, see: &mut dyn FnMut(walk::Known<'_>)) -> bool {
+        self.cache.look(question, self.now, see)
+    }
+}
+
+/// Sets name resolution up: in the attendant, once there is shared memory, before the modules' `init`.
+pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {
+    service::create(settings)
+}
+
+/// In the attendant: repairs what a process that died held.
+pub(in crate::core) fn recover(dead: u16) {
+    service::recover(dead);
+}
+
 /// What is known of `query` without waiting.
 #[inline]
 pub fn resolve(query: Query<'_>) -> Resolution<'_> {
     match query.literal_list() {
         Some(destinations) => Resolution::Ready(destinations),
-        None => Resolution::Pending(Ticket { query }),
+        None => look_into_cache(query),
+    }
+}
+
+fn look_into_cache(query: Query<'_>) -> Resolution<'_> {
+    let cache = service::shared().and_then(|shared| shared.cache.as_ref());
+    let Some(cache) = cache else {
+        return Resolution::Pending(Ticket { query });
+    };
+    let now = get_ticks_raw();
+    let facts = Cached { cache, now };
+    match walk::walk(&query, Policy::get(), &facts, random::seed(), &mut |_| {}) {
+        Step::Done(destinations) => Resolution::Ready(destinations),
+        Step::Failed(why) => Resolution::Failed(why),
+        Step::Need(_) => Resolution::Pending(Ticket { query }),
     }
 }
 
@@ -101,18 +175,12 @@ pub fn resolve(query: Query<'_>) -> Resolution<'_> {
 /// `Ok`, never if it is an error (which says why nobody can wait). Any number of waiters for one name
 /// send one question.
 pub fn on_ready(ticket: Ticket<'_>, waiter: Waiter) -> Result<(), Failure> {
-    let outcome = wait(ticket);
-    let handler = HANDLERS
-        .read()
-        .get(usize::from(waiter.handler.number))
-        .copied();
-    handler.ok_or(Failure::NoMemory)?(waiter.data, &outcome);
-    Ok(())
+    service::submit(&Task::of_query(&ticket.query)?, waiter)
 }
 
 /// Waits for the name behind `ticket`, no longer than the dns_* parameters allow.
 pub fn wait(ticket: Ticket<'_>) -> Outcome {
-    system::look_up(&ticket.query)
+    service::wait(&Task::of_query(&ticket.query)?).destinations()
 }
 
 /// The destinations of `query`; waits for them if they are not known.
@@ -123,12 +191,4 @@ pub fn resolve_blocking(query: Query<'_>) -> Outcome {
         Resolution::Failed(why) => Err(why),
         Resolution::Pending(ticket) => wait(ticket),
     }
-}
-
-/// The first usable address of a name, SRV records left aside; waits for it.
-pub fn resolve_host(host: &[u8]) -> Result<IpAddr, Failure> {
-    // A port keeps SRV out.
-    let query = Query::new(host, 1, crate::core::net::Proto::Udp);
-    let mut found = resolve_blocking(query)?;
-    found.next().map(|to| to.ip).ok_or(Failure::NoAddress)
 }

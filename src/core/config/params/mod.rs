@@ -1,10 +1,11 @@
 //! Core parameters: what one is, and how an assignment is carried out. The parameters themselves stand in
-//! `table`, conversions of values in `value`.
+//! `table` and `dns`, conversions of values in `value`.
 //!
-//! What needs a part of the server that is not there yet (tcp, tls, dns cache) is checked and kept in
+//! What needs a part of the server that is not there yet (tcp, tls) is checked and kept in
 //! [`Settings::stored`]; what newer generations dropped is accepted with a warning that says what
 //! replaces it.
 
+mod dns;
 mod table;
 mod value;
 
@@ -13,6 +14,7 @@ pub use value::{FOREIGN_POLL_METHODS, POLL_METHODS};
 use super::ast::{ParamValue, SocketId, Spanned};
 use super::diagnostics::Diagnostics;
 use crate::core::settings::Settings;
+use dns::DNS_PARAMS;
 use table::{MAX32, MIN_INT, PARAMS};
 use value::{facility, number, poll_method, sockets, text};
 
@@ -84,16 +86,18 @@ impl Param {
     }
 }
 
+fn all() -> impl Iterator<Item = &'static Param> {
+    PARAMS.iter().chain(DNS_PARAMS)
+}
+
 /// The parameter of that exact name.
 pub fn find(name: &str) -> Option<&'static Param> {
-    PARAMS.iter().find(|p| p.names.contains(&name))
+    all().find(|p| p.names.contains(&name))
 }
 
 /// Names of all parameters that have an effect, for suggestions.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    let useful = PARAMS
-        .iter()
-        .filter(|p| !matches!(p.action, Action::Warned(_) | Action::Ignored));
+    let useful = all().filter(|p| !matches!(p.action, Action::Warned(_) | Action::Ignored));
     useful.flat_map(|p| p.names.iter().copied())
 }
 
@@ -163,7 +167,7 @@ mod tests {
 
     #[test]
     fn no_name_stands_twice() {
-        let mut all: Vec<_> = PARAMS.iter().flat_map(|p| p.names).collect();
+        let mut all: Vec<_> = all().flat_map(|p| p.names).collect();
         all.sort_unstable();
         let before = all.len();
         all.dedup();
@@ -187,14 +191,8 @@ mod tests {
                 .exit_timeout,
             5
         );
-        let stored = set("dst_blacklist_ttl", ParamValue::Int(9))
-            .0
-            .settings
-            .stored;
-        assert_eq!(
-            stored,
-            [("dst_blacklist_expire".to_owned(), "9".to_owned())]
-        );
+        let settings = set("dst_blacklist_ttl", ParamValue::Int(9)).0.settings;
+        assert_eq!(settings.dst_blacklist_expire, 9);
     }
 
     #[test]

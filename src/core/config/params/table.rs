@@ -7,18 +7,18 @@ use super::{Action, Param, SetInt, SetStr, ValueType};
 pub(super) const MAX32: i64 = u32::MAX as i64;
 /// Smallest number.
 pub(super) const MIN_INT: i64 = i32::MIN as i64;
-const MAX_INT: i64 = i32::MAX as i64;
+pub(super) const MAX_INT: i64 = i32::MAX as i64;
 
-const fn int(names: &'static [&'static str], min: i64, max: i64, set: SetInt) -> Param {
+pub(super) const fn int(names: &'static [&'static str], min: i64, max: i64, set: SetInt) -> Param {
     Param {
         names,
         action: Action::Int(min, max, set),
     }
 }
-const fn flag(names: &'static [&'static str], set: SetInt) -> Param {
+pub(super) const fn flag(names: &'static [&'static str], set: SetInt) -> Param {
     int(names, MIN_INT, MAX32, set)
 }
-const fn string(names: &'static [&'static str], set: SetStr) -> Param {
+pub(super) const fn string(names: &'static [&'static str], set: SetStr) -> Param {
     Param {
         names,
         action: Action::Str(set),
@@ -57,26 +57,6 @@ pub(super) static PARAMS: &[Param] = &[
     int(&["port"], 0, 65535, |s, n| {
         s.port = if n == 0 { 5060 } else { n as u16 }
     }),
-    // Both only switch on; -r and -R cannot be taken back.
-    flag(&["dns"], |s, n| s.received_dns |= u8::from(n != 0)),
-    flag(&["rev_dns"], |s, n| s.received_dns |= u8::from(n != 0) << 1),
-    flag(&["dns_try_ipv6"], |s, n| s.dns_try_ipv6 = n != 0),
-    stored(&["dns_retr_time"]),
-    stored(&["dns_retr_no"]),
-    stored(&["dns_servers_no"]),
-    stored(&["dns_use_search_list"]),
-    stored(&["use_dns_cache"]),
-    stored(&["use_dns_failover"]),
-    stored(&["dns_cache_flags"]),
-    stored(&["dns_cache_negative_ttl"]),
-    stored(&["dns_cache_min_ttl"]),
-    stored(&["dns_cache_max_ttl"]),
-    stored(&["dns_cache_mem"]),
-    stored(&["dns_cache_gc_interval"]),
-    stored(&["use_dst_blacklist"]),
-    stored(&["dst_blacklist_mem"]),
-    stored(&["dst_blacklist_expire", "dst_blacklist_ttl"]),
-    stored(&["dst_blacklist_gc_interval"]),
     int(&["maxbuffer"], 0, MAX_INT, |s, n| s.maxbuffer = n as u32),
     int(&["children"], MIN_INT, 1000, |s, n| {
         s.children = u32::try_from(n)
@@ -213,21 +193,6 @@ pub(super) static PARAMS: &[Param] = &[
     warned(
         &["udp_mtu", "udp_mtu_try_proto", "pmtu_discovery"],
         "the value has no effect: datagrams are sent whatever their size",
-    ),
-    warned(
-        &[
-            "dns_cache_del_nonexp",
-            "dns_cache_delete_nonexpired",
-            "dns_naptr_ignore_rfc",
-            "dns_search_full_match",
-            "dns_srv_lb",
-            "dns_srv_loadbalancing",
-            "dns_tcp_pref",
-            "dns_tls_pref",
-            "dns_try_naptr",
-            "dns_udp_pref",
-        ],
-        LATER,
     ),
     warned(
         &[
