@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod baresip;
+pub mod dns;
 pub mod dump;
 pub mod lossy;
 pub mod player;

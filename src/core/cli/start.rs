@@ -10,6 +10,7 @@ use super::getopt::Opt;
 use super::overrides::{self, Overrides};
 use super::passes::Early;
 use crate::core::config::Loaded;
+use crate::core::dns::{self, AtStart};
 use crate::core::log as ser_log;
 use crate::core::module::registry;
 use crate::core::net::{self, Listeners, SocketInfo, udp};
@@ -76,12 +77,18 @@ fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
         settings.debug = early.debug as i32;
     }
     apply_log_settings(&settings);
+    dns::settle(&mut settings);
     let mode = ForkMode::choose(more.dont_fork, settings.fork);
     let identity = look_up_identity(&settings)?;
     let mut listen = target.listen;
     listen.extend(more.listen.iter().cloned());
-    let mut listeners = net::build(&listen, &target.aliases, &settings)
-        .map_err(|why| format!("failed to initialize list addresses: {why}"))?;
+    let mut listeners = net::build(
+        &listen,
+        &target.aliases,
+        &settings,
+        &AtStart::new(&settings),
+    )
+    .map_err(|why| format!("failed to initialize list addresses: {why}"))?;
     if mode == ForkMode::NoFork && !early.check {
         use_first_socket(&mut listeners)?;
     }
@@ -175,6 +182,7 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
     stats::create(MAX_PROCESSES)
         .map_err(|_| "out of shared memory for the counters".to_string())?;
+    dns::create(&plan.settings)?;
     for socket in sockets_to_bind(plan) {
         udp::bind(socket, &plan.settings)
             .map_err(|why| format!("ERROR: udp_init: bind({}): {why}", socket.addr))?;
@@ -306,13 +314,19 @@ fn heritage(plan: &Plan) -> Result<Heritage, Failed> {
         .filter(|_| plan.mode == ForkMode::NoFork);
     let own_receiver = first.map(|&socket| OwnReceiver::new(socket)).transpose()?;
     let (udp, children) = (&net::listeners().udp, plan.settings.children);
-    let table = match own_receiver {
+    let mut table = match own_receiver {
         Some(_) => Table::timers_only(),
         None => {
             check_number(udp.len(), children)?;
             Table::forking(udp, children)
         }
     };
+    if dns::is_resolver_wanted() {
+        dns::announce_resolver();
+        if own_receiver.is_none() {
+            table.add_resolver();
+        }
+    }
     Ok(Heritage {
         table,
         own_receiver,

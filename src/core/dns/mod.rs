@@ -22,6 +22,8 @@
 //! parameters. It may be called before [`on_ready`] returns (in no-fork mode in the same process), so
 //! what it needs must be in place before, and no lock may be held that it takes.
 
+mod at_start;
+pub mod blacklist;
 mod cache;
 mod destination;
 mod engine;
@@ -37,12 +39,14 @@ mod query;
 mod random;
 mod records;
 mod resolv_conf;
+pub mod rpc;
 mod service;
 mod srv_order;
 mod task;
 mod walk;
 mod wire;
 
+pub use at_start::AtStart;
 pub use destination::{Destination, Destinations, MAX_DESTINATIONS};
 pub use failure::Failure;
 pub use lookup::{Records, address_has_name, name_has_address, records, resolve_host};
@@ -140,12 +144,23 @@ impl Facts for Cached<'_> {
 
 /// Sets name resolution up: in the attendant, once there is shared memory, before the modules' `init`.
 pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {
-    service::create(settings)
+    crate::core::rpc::register_core(rpc::METHODS);
+    service::create(settings)?;
+    blacklist::create(settings)
+}
+
+/// What follows from the parameters together.
+pub(in crate::core) fn settle(settings: &mut Settings) {
+    if settings.use_dns_failover && !settings.use_dns_cache {
+        log::warn!("WARNING: use_dns_failover needs use_dns_cache: it is off, too");
+        settings.use_dns_failover = false;
+    }
 }
 
 /// In the attendant: repairs what a process that died held.
 pub(in crate::core) fn recover(dead: u16) {
     service::recover(dead);
+    blacklist::recover(dead);
 }
 
 /// What is known of `query` without waiting.

@@ -12,6 +12,7 @@ use super::policy::Policy;
 use super::task::{Done, Task};
 use super::{Failure, Waiter};
 use crate::core::settings::{self, Settings};
+use crate::core::time;
 use crate::ipc::MAX_PROCESSES;
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -56,8 +57,26 @@ pub(super) fn create(settings: &Settings) -> Result<(), String> {
     };
     let jobs = Jobs::create(MAX_PROCESSES)?;
     let limit = Local::new(settings).longest() + SLACK;
+    // Via of a message may hold a name.
+    if settings.received_dns != 0 || settings.reply_to_via {
+        want_resolver();
+    }
     SHARED.get_or_init(|| Shared { cache, jobs, limit });
-    Ok(())
+    start_sweep(settings.dns_cache_gc_interval)
+}
+
+/// The slow timer removes what has expired; 0 means never (a full cache does it, too).
+fn start_sweep(interval: u32) -> Result<(), String> {
+    fn sweep(_seconds: u32, _param: u64) {
+        if let Some(cache) = SHARED.get().and_then(|shared| shared.cache.as_ref()) {
+            let gone = cache.collect_garbage(time::get_ticks_raw());
+            log::debug!("dns cache: {gone} expired");
+        }
+    }
+    match interval {
+        0 => Ok(()),
+        interval => time::register_timer(sweep, 0, interval),
+    }
 }
 
 /// Something in the config may lead to a name: a resolver process is worth its while.

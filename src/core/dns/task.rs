@@ -58,6 +58,7 @@ impl Task {
 
 /// The end of a task.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "short-lived, on the stack")]
 pub(super) enum Done {
     Destinations(Outcome),
     /// A packed set.

@@ -129,6 +129,7 @@ fn contents(message: &Message<&[u8]>, question: &Question, rcode: Rcode) -> Answ
 /// The message cannot be read.
 struct Broken;
 
+#[allow(clippy::large_enum_variant, reason = "short-lived, on the stack")]
 enum Found {
     Set { set: Vec<u8>, ttl: u32 },
     Alias { to: HostName, ttl: u32 },

@@ -3,11 +3,14 @@
 //!
 //! One walk over the edits in order of offset; what lies between them is copied.
 
-use super::text::{end_line, host_is_ip, push_ip, push_number, push_reverse_hex};
+use super::text::{end_line, host_is_ip, parse_ip, push_ip, push_number, push_reverse_hex};
+use crate::core::dns;
 use crate::core::msg::{Anchor, BumpVec, Cond, Group, Piece, SerError, SipMsg, Subst};
 use crate::core::net::{Proto, SocketInfo};
+use crate::core::settings;
 use crate::core::sip::{HdrType, ParseError, Via};
 use std::io::Write;
+use std::net::IpAddr;
 
 /// Room for our Via, received, rport and some headers.
 const EXTRA: usize = 512;
@@ -256,7 +259,17 @@ pub fn push_via(
 
 /// Whether the topmost Via needs `received`: it has one already, or its host is not the source.
 pub(super) fn needs_received(msg: &SipMsg<'_>, via: &Via<'_>) -> bool {
-    via.received.is_some() || !host_is_ip(via.host, msg.rcv.src.ip())
+    let ip = msg.rcv.src.ip();
+    via.received.is_some() || !(host_is_ip(via.host, ip) || is_name_of(via.host, ip))
+}
+
+/// Whether the sender wrote its name, as far as `dns` (`-r`) and `rev_dns` (`-R`) tell to ask for it.
+fn is_name_of(host: &[u8], ip: IpAddr) -> bool {
+    let ask = settings::get().received_dns;
+    ask != 0
+        && parse_ip(host).is_none()
+        && (ask & 1 != 0 && dns::name_has_address(host, ip)
+            || ask & 2 != 0 && dns::address_has_name(ip, host))
 }
 
 /// `;received=IP` and `;rport=N` in the sender's Via: replaced where they stand, new ones right behind

@@ -4,8 +4,11 @@ use super::branch::stateless_branch;
 use super::build::build_request;
 use super::next_hop;
 use super::socket::send_socket;
+use crate::core::dns::blacklist::{self, reason};
+use crate::core::dns::{Destination, Destinations};
 use crate::core::msg::{OnSend, SerError, SipMsg};
 use crate::core::net::{Proto, SocketInfo, udp};
+use crate::core::settings;
 use crate::core::stats::{Counter, count};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -48,38 +51,67 @@ fn try_forward(
     target: &Target,
     proto: Option<Proto>,
 ) -> Result<(), SerError> {
-    let (to, proto) = destination(msg, target, proto)?;
-    let socket = send_socket(Some(msg), &to, proto).ok_or_else(|| {
+    let all = destinations(msg, target, proto)?;
+    let branch = stateless_branch(msg).map_err(|_| SerError::BAD_REQ)?;
+    let mut last = SerError::BAD_ADDRESS;
+    let mut built = None;
+    for to in all {
+        match forward_to(msg, to, branch, &mut built) {
+            Ok(()) => {
+                count(Counter::FwdRequests);
+                return Ok(());
+            }
+            Err(error) => last = error,
+        }
+        if !settings::get().use_dns_failover {
+            break;
+        }
+    }
+    Err(last)
+}
+
+/// A request as it leaves from a socket; built again only for another one.
+type Built<'a> = Option<(&'static SocketInfo, &'a [u8])>;
+
+fn forward_to<'a>(
+    msg: &mut SipMsg<'a>,
+    to: Destination,
+    branch: &[u8],
+    built: &mut Built<'a>,
+) -> Result<(), SerError> {
+    let addr = to.addr();
+    let socket = send_socket(Some(msg), &addr, to.proto).ok_or_else(|| {
         log::error!(
-            "ERROR: forward_req: cannot forward to {to}, no corresponding listening socket"
+            "ERROR: forward_req: cannot forward to {addr}, no corresponding listening socket"
         );
         SerError::NO_SOCKET
     })?;
-    let branch = stateless_branch(msg).map_err(|_| SerError::BAD_REQ)?;
-    let buf = build_request(msg, socket, branch)?;
-    ask_onsend(msg, buf, to, socket)?;
-    transmit(socket, buf, to)?;
-    count(Counter::FwdRequests);
-    Ok(())
+    let buf = match *built {
+        Some((of, buf)) if std::ptr::eq(of, socket) => buf,
+        _ => build_request(msg, socket, branch)?,
+    };
+    *built = Some((socket, buf));
+    ask_onsend(msg, buf, addr, socket)?;
+    if blacklist::is_blacklisted(&to) {
+        log::debug!("forward_request: {addr} is blacklisted");
+        return Err(SerError::SEND);
+    }
+    transmit(socket, buf, addr).inspect_err(|_| blacklist::add(&to, reason::ERR_SEND))
 }
 
-/// Address and protocol of the next step.
-fn destination(
+/// Addresses and protocol of the next step, in the order to try.
+fn destinations(
     msg: &SipMsg<'_>,
     target: &Target,
     proto: Option<Proto>,
-) -> Result<(SocketAddr, Proto), SerError> {
+) -> Result<Destinations, SerError> {
     match target {
-        Target::Fixed(addr) => {
-            let proto = proto.unwrap_or(msg.rcv.proto);
-            let port = if addr.port() == 0 { 5060 } else { addr.port() };
-            Ok((SocketAddr::new(addr.ip(), port), proto))
-        }
-        Target::NextHop { port } => {
-            let mut found = next_hop::of_request(msg.next_hop(), *port, proto)?;
-            let to = found.next().ok_or(SerError::BAD_ADDRESS)?;
-            Ok((to.addr(), to.proto))
-        }
+        Target::Fixed(addr) => Ok(Destinations::one(Destination {
+            ip: addr.ip(),
+            proto: proto.unwrap_or(msg.rcv.proto),
+            port: if addr.port() == 0 { 5060 } else { addr.port() },
+        })),
+        Target::NextHop { port } => next_hop::of_request(msg.next_hop(), *port, proto),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Names that stand for local addresses: network interfaces and the lines of /etc/hosts.
+//! Names that stand for local addresses: network interfaces.
 
 use std::net::IpAddr;
 
@@ -37,17 +37,4 @@ fn addresses(wanted: impl Fn(&str) -> bool) -> Vec<IpAddr> {
         }
     }
     found
-}
-
-/// The names that /etc/hosts gives to `ip`; no name server is asked, a start never waits for one.
-pub fn names_of(ip: IpAddr) -> Vec<String> {
-    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-    let mut names = Vec::new();
-    for line in hosts.lines() {
-        let mut words = line.split('#').next().unwrap_or("").split_whitespace();
-        if words.next().and_then(|w| w.parse::<IpAddr>().ok()) == Some(ip) {
-            names.extend(words.map(str::to_owned));
-        }
-    }
-    names
 }

@@ -2,11 +2,12 @@
 //!
 //! Built once from `listen=`, `-l` and `alias=` before the first fork, only read afterwards.
 
-use super::interfaces::{all_addresses, interface_addresses, names_of};
+use super::interfaces::{all_addresses, interface_addresses};
 use super::{Proto, SocketId, SocketInfo};
 use crate::core::settings::Settings;
+use std::collections::HashMap;
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 
 /// A further name of ours; port 0 and [`Proto::None`] stand for any.
@@ -75,12 +76,30 @@ pub fn socket_by_number(number: u16) -> Option<&'static SocketInfo> {
     list.get(usize::from(number & 0xfff)).copied()
 }
 
+/// What a name of a listen address leads to.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The name that the resolver gives it; another than the one asked for if that is an alias.
+    pub official: String,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Who knows names while the lists are built (`core::dns`).
+pub trait Names {
+    /// The addresses of a name.
+    fn addresses(&self, name: &str) -> Result<Named, String>;
+    /// The names of each address, as far as they can be found out in a short time.
+    fn names(&self, ips: &[IpAddr]) -> Vec<Vec<String>>;
+}
+
 /// Builds the lists: interfaces expanded, names resolved, duplicates dropped, aliases added.
 /// The error says which entry cannot be used.
 pub fn build(
     listen: &[SocketId],
     aliases: &[SocketId],
     settings: &Settings,
+    names: &dyn Names,
 ) -> Result<Listeners, String> {
     let mut all = Listeners::default();
     for id in aliases {
@@ -98,45 +117,42 @@ pub fn build(
         }
     }
     for id in listen {
-        for ip in resolve(&id.host)? {
-            let named =
-                id.host.parse::<IpAddr>().is_err() && interface_addresses(&id.host).is_empty();
-            let name = if named {
-                id.host.clone()
-            } else {
-                ip.to_string()
-            };
+        let (ips, name) = resolve(&id.host, names)?;
+        if name.as_ref().is_some_and(|name| *name != id.host) {
+            let (port, proto) = (id.port.unwrap_or(0), id.proto.unwrap_or(Proto::None));
+            add_alias(&mut all.aliases, &id.host, port, proto);
+        }
+        for ip in ips {
+            let name = name.clone().unwrap_or_else(|| ip.to_string());
             add(&mut all, settings, id.proto, &name, ip, id.port);
         }
     }
     choose_senders(&mut all);
-    automatic_aliases(&mut all);
+    automatic_aliases(&mut all, names);
     Ok(all)
 }
 
-/// Address literal, interface, or name (all its IPv4 addresses, else its IPv6 ones).
-fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
+/// Address literal, interface, or name: its first IPv4 address, else its first, and its official name.
+fn resolve(host: &str, names: &dyn Names) -> Result<(Vec<IpAddr>, Option<String>), String> {
     let bare = host
         .strip_prefix('[')
         .and_then(|h| h.strip_suffix(']'))
         .unwrap_or(host);
     match bare.parse() {
-        Ok(ip) if IpAddr::is_unspecified(&ip) => return all_of_family(ip),
-        Ok(ip) => return Ok(vec![ip]),
+        Ok(ip) if IpAddr::is_unspecified(&ip) => return Ok((all_of_family(ip)?, None)),
+        Ok(ip) => return Ok((vec![ip], None)),
         Err(_) => {}
     }
     let of_interface = interface_addresses(host);
     if !of_interface.is_empty() {
-        return Ok(of_interface);
+        return Ok((of_interface, None));
     }
-    let found = (host, 0)
-        .to_socket_addrs()
-        .map_err(|why| format!("could not resolve listen address {host}: {why}"))?;
-    let all: Vec<IpAddr> = found.map(|a| a.ip()).collect();
+    let wrong = |why: String| format!("could not resolve listen address {host}: {why}");
+    let found = names.addresses(host).map_err(wrong)?;
+    let all = &found.addresses;
     let first = all.iter().find(|ip| ip.is_ipv4()).or(all.first());
-    first
-        .map(|ip| vec![*ip])
-        .ok_or_else(|| format!("could not resolve listen address {host}"))
+    let first = first.ok_or_else(|| wrong("it has no address".into()))?;
+    Ok((vec![*first], Some(found.official)))
 }
 
 /// `0.0.0.0` and `[::]`: every address of the family that the machine has now, because a Via needs a real
@@ -204,7 +220,7 @@ fn choose_senders(all: &mut Listeners) {
 }
 
 /// The names of our addresses count as ours, with the socket's port and protocol.
-fn automatic_aliases(all: &mut Listeners) {
+fn automatic_aliases(all: &mut Listeners, names: &dyn Names) {
     let sockets: Vec<_> = all
         .udp
         .iter()
@@ -212,9 +228,13 @@ fn automatic_aliases(all: &mut Listeners) {
         .chain(&all.tls)
         .copied()
         .collect();
+    let mut ips: Vec<_> = sockets.iter().map(|s| s.ip()).collect();
+    ips.sort_unstable();
+    ips.dedup();
+    let names: HashMap<_, _> = ips.iter().zip(names.names(&ips)).collect();
     for socket in sockets {
-        for name in names_of(socket.ip()) {
-            add_alias(&mut all.aliases, &name, socket.port(), socket.proto);
+        for name in names.get(&socket.ip()).into_iter().flatten() {
+            add_alias(&mut all.aliases, name, socket.port(), socket.proto);
         }
     }
 }
@@ -333,6 +353,42 @@ pub fn listen_block(all: &Listeners) -> String {
 mod tests {
     use super::*;
 
+    struct NoNames;
+
+    impl Names for NoNames {
+        fn addresses(&self, _: &str) -> Result<Named, String> {
+            Err("no such name".into())
+        }
+        fn names(&self, ips: &[IpAddr]) -> Vec<Vec<String>> {
+            vec![Vec::new(); ips.len()]
+        }
+    }
+
+    struct OneName;
+
+    impl Names for OneName {
+        fn addresses(&self, _: &str) -> Result<Named, String> {
+            Ok(Named {
+                official: "official.example.org".into(),
+                addresses: vec!["2001:db8::1".parse().unwrap(), [192, 0, 2, 1].into()],
+            })
+        }
+        fn names(&self, ips: &[IpAddr]) -> Vec<Vec<String>> {
+            vec![vec!["reverse.example.org".into()]; ips.len()]
+        }
+    }
+
+    #[test]
+    fn a_name_is_listened_on_under_its_official_name_and_all_names_are_aliases() {
+        let listen = [id(Some(Proto::Udp), "sip.example.org", Some(5070))];
+        let all = build(&listen, &[], &Settings::default(), &OneName).unwrap();
+        assert_eq!(all.udp[0].name, "official.example.org");
+        assert_eq!(all.udp[0].addr, "192.0.2.1:5070".parse().unwrap());
+        let names: Vec<_> = all.aliases.iter().map(|a| a.host.as_str()).collect();
+        assert_eq!(names, ["reverse.example.org", "sip.example.org"]);
+        assert!(all.aliases.iter().all(|a| a.port == 5070));
+    }
+
     fn id(proto: Option<Proto>, host: &str, port: Option<u16>) -> SocketId {
         SocketId {
             proto,
@@ -347,6 +403,7 @@ mod tests {
             &[id(None, "127.0.0.1", Some(5990))],
             &[],
             &Settings::default(),
+            &NoNames,
         )
         .unwrap();
         assert_eq!((all.udp.len(), all.tcp.len(), all.tls.len()), (1, 1, 0));
@@ -369,7 +426,7 @@ mod tests {
             id(None, "127.0.0.1", Some(5990)),
             id(Some(Proto::Tls), "127.0.0.2", None),
         ];
-        let all = build(&listen, &[], &settings).unwrap();
+        let all = build(&listen, &[], &settings, &NoNames).unwrap();
         let ports: Vec<_> = all.tls.iter().map(|s| s.port()).collect();
         assert_eq!(ports, [5991, 5061]);
     }
@@ -381,7 +438,10 @@ mod tests {
             id(Some(Proto::Udp), "127.0.0.1", Some(5060)),
         ];
         assert_eq!(
-            build(&listen, &[], &Settings::default()).unwrap().udp.len(),
+            build(&listen, &[], &Settings::default(), &NoNames)
+                .unwrap()
+                .udp
+                .len(),
             1
         );
     }
@@ -392,7 +452,7 @@ mod tests {
             id(Some(Proto::Udp), "127.0.0.1", None),
             id(Some(Proto::Udp), "192.0.2.1", None),
         ];
-        let all = build(&listen, &[], &Settings::default()).unwrap();
+        let all = build(&listen, &[], &Settings::default(), &NoNames).unwrap();
         assert_eq!(all.send_ipv4.unwrap().addr_str, "192.0.2.1");
     }
 
@@ -414,6 +474,7 @@ mod tests {
             &[id(Some(Proto::Udp), "0.0.0.0", Some(0))],
             &[],
             &Settings::default(),
+            &NoNames,
         );
         let all = all.unwrap();
         assert!(all.udp.iter().any(|s| s.addr_str == "127.0.0.1"), "{all:?}");
@@ -426,8 +487,13 @@ mod tests {
 
     #[test]
     fn a_name_that_means_nothing_is_an_error() {
-        let error =
-            build(&[id(None, "no such host", None)], &[], &Settings::default()).unwrap_err();
+        let error = build(
+            &[id(None, "no such host", None)],
+            &[],
+            &Settings::default(),
+            &NoNames,
+        )
+        .unwrap_err();
         assert!(error.contains("no such host"), "{error}");
     }
 }

@@ -11,8 +11,8 @@ pub mod udp;
 
 pub use ip_text::parse_ip;
 pub use listeners::{
-    Alias, Listeners, add_alias, all_sockets, build, check_self, find_socket, get as listeners,
-    install, listen_block, send_socket_for, socket_by_number,
+    Alias, Listeners, Named, Names, add_alias, all_sockets, build, check_self, find_socket,
+    get as listeners, install, listen_block, send_socket_for, socket_by_number,
 };
 pub use queues::{Queue, queue_of};
 pub use socket::{Proto, ReceiveInfo, SocketId, SocketInfo};

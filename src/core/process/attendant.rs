@@ -230,12 +230,14 @@ impl Attendant {
             PollFd::new(self.reports.reader.as_fd(), PollFlags::POLLIN),
         ];
         fds.extend(own.map(|own| PollFd::new(own.as_fd(), PollFlags::POLLIN)));
+        let resolver = own.and_then(OwnReceiver::resolver);
+        fds.extend(resolver.map(|r| PollFd::new(r.as_fd(), PollFlags::POLLIN)));
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => log::error!("poll: {e}"),
         }
-        let [has_signal, has_report, has_message] =
-            [0, 1, 2].map(|i| fds.get(i).is_some_and(|fd| fd.any() == Some(true)));
+        let [has_signal, has_report, has_message, has_name] =
+            [0, 1, 2, 3].map(|i| fds.get(i).is_some_and(|fd| fd.any() == Some(true)));
         // Reports first: the reason of a failed start comes before the death of its process. The child
         // may have written it behind the poll.
         if has_report || has_signal {
@@ -250,6 +252,10 @@ impl Attendant {
         }
         if has_message && let Some(receiver) = &mut self.own_receiver {
             receiver.serve();
+        }
+        let resolver = self.own_receiver.as_ref().and_then(OwnReceiver::resolver);
+        if has_name && let Some(resolver) = resolver {
+            resolver.work();
         }
     }
 

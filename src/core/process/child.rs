@@ -5,7 +5,8 @@
 
 use super::fork::exit_now;
 use super::table::{Entry, Role, rank};
-use super::{daemonize, shared, signals, slow_timer, timer, title, udp_receiver};
+use super::{daemonize, dns_resolver, shared, signals, slow_timer, timer, title, udp_receiver};
+use crate::core::dns::Resolver;
 use crate::core::log as ser_log;
 use crate::core::module::registry;
 use nix::sys::signal::Signal;
@@ -52,11 +53,16 @@ fn begin_and_work(entry: &Entry, birth: &Birth<'_>) -> Result<(), String> {
     if birth.close_terminal {
         daemonize::close_terminal(birth.keep_stderr)?;
     }
+    // Before `child_init`, which may ask for a name: here nobody else would look it up.
+    let resolver = match entry.role {
+        Role::DnsResolver => Some(Resolver::start()?),
+        Role::UdpReceiver(_) | Role::SlowTimer | Role::Timer | Role::Module(_) => None,
+    };
     if entry.rank != rank::PROC_NOCHLDINIT {
         registry::init_child(entry.rank)?;
     }
     report(birth.reports, entry.slot, "");
-    work(entry)
+    work(entry, resolver)
 }
 
 /// Asks the kernel for TERM when the attendant dies; it may have died before that.
@@ -70,11 +76,12 @@ fn die_with(attendant: Pid) -> Result<(), String> {
     }
 }
 
-fn work(entry: &Entry) -> Result<(), String> {
+fn work(entry: &Entry, resolver: Option<Resolver>) -> Result<(), String> {
     match entry.role {
         Role::UdpReceiver(socket) => udp_receiver::run(socket),
         Role::SlowTimer => slow_timer::run(),
         Role::Timer => timer::run(),
+        Role::DnsResolver => dns_resolver::run(&resolver.ok_or("BUG: no resolver")?),
         Role::Module(run) => {
             run();
             Ok(())

@@ -6,11 +6,13 @@
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer` | the two timer processes |
+//! | `dns_resolver` | the resolver process |
 //! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods` | all |
 
 mod attendant;
 mod child;
 pub mod daemonize;
+mod dns_resolver;
 mod fork;
 mod hooks;
 pub mod limits;

@@ -4,7 +4,7 @@
 //! an entry's slot is the slot of the attendant's own table.
 
 use super::hooks;
-use crate::core::{stats, time};
+use crate::core::{dns, stats, time};
 use crate::ipc::{self, FIRST_THREAD_SLOT, ProcState, ProcTable, held_locks, recover_processes};
 use std::sync::OnceLock;
 
@@ -104,6 +104,7 @@ pub(super) fn recover(dead: &[u16]) {
     let held: Vec<_> = dead.iter().map(locks).collect();
     recover_processes(dead);
     time::recover(dead);
+    dead.iter().for_each(|&slot| dns::recover(slot));
     for (slot, locks) in held {
         for lock in locks.iter().filter(|held| held.lock().force_release(slot)) {
             let rank = lock.rank();

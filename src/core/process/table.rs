@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 pub mod rank {
     /// The attendant.
     pub const PROC_MAIN: i32 = 0;
-    /// Timer and slow timer.
+    /// Timer, slow timer, dns resolver.
     pub const PROC_TIMER: i32 = -1;
     /// A process that serves RPC.
     pub const PROC_RPC: i32 = -2;
@@ -36,6 +36,8 @@ pub enum Role {
     SlowTimer,
     /// Advances the clock and runs the fast timers.
     Timer,
+    /// Looks names up.
+    DnsResolver,
     /// Runs a module's function.
     Module(fn()),
 }
@@ -118,6 +120,11 @@ impl Table {
     fn add_timers(&mut self) {
         self.add(Role::SlowTimer, rank::PROC_TIMER, "slow timer".into());
         self.add(Role::Timer, rank::PROC_TIMER, "timer".into());
+    }
+
+    /// Wants the process that looks names up.
+    pub fn add_resolver(&mut self) {
+        self.add(Role::DnsResolver, rank::PROC_TIMER, "dns resolver".into());
     }
 
     /// Wants one more process.

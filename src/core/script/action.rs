@@ -1,10 +1,10 @@
 //! What a statement is once it is compiled. Executed by [`super::run`].
 
 use super::{Expr, Select};
-use crate::core::dns;
+use crate::core::dns::{self, Failure, Query};
 use crate::core::module::{Arg, Command, Regex};
 use crate::core::msg::AvpSpec;
-use crate::core::net::{Proto, SocketId, SocketInfo, find_socket, parse_ip};
+use crate::core::net::{Proto, SocketId, SocketInfo, find_socket};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -161,9 +161,14 @@ impl Action {
         let line = self.line;
         let at_line = |why: String| format!("line {line}: {why}");
         match &mut self.kind {
-            ActionKind::Forward { target, .. } | ActionKind::Send { target, .. } => {
-                target.resolve().map_err(at_line)
+            ActionKind::Forward { target, proto } => {
+                // The next hop of a request and of its replies may be a name.
+                dns::want_resolver();
+                target
+                    .resolve(proto.unwrap_or(Proto::None))
+                    .map_err(at_line)
             }
+            ActionKind::Send { target, proto } => target.resolve(*proto).map_err(at_line),
             ActionKind::ForceSendSocket { id, socket } => {
                 *socket = Some(find_listener(id).map_err(at_line)?);
                 Ok(())
@@ -196,7 +201,8 @@ impl Action {
 }
 
 impl HostTarget {
-    fn resolve(&mut self) -> Result<(), String> {
+    /// Fixed for good at the start. A protocol that is known may lead to SRV records.
+    fn resolve(&mut self, proto: Proto) -> Result<(), String> {
         let HostTarget::Host {
             host,
             port,
@@ -205,12 +211,19 @@ impl HostTarget {
         else {
             return Ok(());
         };
-        let found = match parse_ip(host.as_bytes()) {
-            Some(ip) => Ok(ip),
-            None => dns::resolve_host(host.as_bytes()),
+        let (name, wrong) = (host.as_bytes(), |why| {
+            format!("could not resolve {host} (-478): {why}")
+        });
+        let found = match proto {
+            Proto::None => SocketAddr::new(dns::resolve_host(name).map_err(wrong)?, *port),
+            proto => {
+                let found = dns::resolve_blocking(Query::new(name, *port, proto)).map_err(wrong)?;
+                found
+                    .peek()
+                    .map_or_else(|| Err(wrong(Failure::NoAddress)), |to| Ok(to.addr()))?
+            }
         };
-        let ip = found.map_err(|_| format!("could not resolve {host} (-478)"))?;
-        *address = Some(SocketAddr::new(ip, *port));
+        *address = Some(found);
         Ok(())
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Asking {
 
 /// What is to be done next.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "short-lived, on the stack")]
 pub(super) enum Next {
     /// Send to the next server.
     Send,

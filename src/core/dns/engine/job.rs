@@ -48,6 +48,7 @@ impl Facts for Gathered<'_> {
 }
 
 /// How far a job is.
+#[allow(clippy::large_enum_variant, reason = "short-lived, on the stack")]
 pub(super) enum Progress {
     Done(Done),
     /// These questions must be asked.

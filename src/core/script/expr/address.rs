@@ -3,9 +3,10 @@
 use super::super::{Select, SelectResult, action::Pattern};
 use super::text::matches;
 use super::{ERROR, truth};
+use crate::core::dns;
 use crate::core::msg::{AvpSpec, AvpValue, SipMsg};
-use crate::core::net::{Proto, check_self};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use crate::core::net::{Proto, check_self, parse_ip};
+use std::net::{IpAddr, SocketAddr};
 
 /// Addresses that are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +29,16 @@ pub enum IpRight {
     /// An address or name that only a message has.
     Avp(AvpSpec),
     Select(Select),
+}
+
+impl IpRight {
+    /// Whether a name server may be asked.
+    pub(super) fn may_be_name(&self) -> bool {
+        matches!(
+            self,
+            IpRight::Name(_) | IpRight::Avp(_) | IpRight::Select(_)
+        )
+    }
 }
 
 pub(super) fn sides(msg: &SipMsg<'_>, operand: IpOperand) -> Option<SocketAddr> {
@@ -55,7 +66,7 @@ pub(super) fn compare_ip(
             let text = bumpalo::format!(in msg.arena, "{}", ip);
             check_self(text.as_bytes(), 0, Proto::None)
         }
-        IpRight::Name(name) => has_address(name, ip),
+        IpRight::Name(name) => is_name_of(name.as_bytes(), ip),
         IpRight::Avp(spec) => match msg.avps.lookup(spec) {
             Some(AvpValue::Str(text)) => is_address(text, ip),
             Some(AvpValue::Int(_)) => return ERROR,
@@ -76,18 +87,15 @@ pub(super) fn compare_ip(
 
 /// Whether `text` is this address or a name that has it.
 fn is_address(text: &[u8], ip: IpAddr) -> bool {
-    let text = String::from_utf8_lossy(text);
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>() {
-        Ok(other) => other == ip,
-        Err(_) => has_address(&text, ip),
+    match parse_ip(text) {
+        Some(other) => other == ip,
+        None => is_name_of(text, ip),
     }
 }
 
-/// Whether the name resolves to this address.
-fn has_address(name: &str, ip: IpAddr) -> bool {
-    let found = (name, 0).to_socket_addrs();
-    found.is_ok_and(|mut found| found.any(|addr| addr.ip() == ip))
+/// Whether the name has this address, or the address this name. Waits for name servers.
+fn is_name_of(name: &[u8], ip: IpAddr) -> bool {
+    dns::name_has_address(name, ip) || dns::address_has_name(ip, name)
 }
 
 fn in_net(ip: IpAddr, net: IpAddr, bits: u8) -> bool {

@@ -111,6 +111,12 @@ impl Expr {
             Expr::Not(e) => e.fixup(),
             Expr::Action(action) => action.fixup(),
             Expr::Actions(actions) => actions.iter_mut().try_for_each(Action::fixup),
+            Expr::Ip { right, .. } => {
+                if right.may_be_name() {
+                    crate::core::dns::want_resolver();
+                }
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
