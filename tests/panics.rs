@@ -180,7 +180,7 @@ fn after_exit_timeout_a_child_that_hangs_is_killed() {
 #[test]
 fn a_child_that_hangs_ends_when_its_attendant_is_killed() {
     let (_setup, server) = hanging("");
-    assert_eq!(server.tree.children().len(), 3);
+    assert_eq!(server.tree.children().len(), 4);
     server.signal(Signal::SIGKILL);
     server.tree.wait_gone();
 }
@@ -191,7 +191,7 @@ fn an_interrupt_from_the_terminal_that_reaches_everybody_is_a_stop_as_any_other(
     let mut command = setup.command(&["-D", "-D", "-E"]);
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut server = setup.start(command);
-    assert_eq!(server.tree.children().len(), 4);
+    assert_eq!(server.tree.children().len(), 5);
     kill(Pid::from_raw(-server.tree.attendant()), Signal::SIGINT).unwrap();
     assert_eq!(server.wait().code(), Some(0));
     server.tree.wait_gone();

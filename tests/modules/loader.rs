@@ -185,7 +185,7 @@ fn functions_run_at_their_time_and_in_their_order() {
             "second: init number=5 flag=-1"
         ]
     );
-    // Receiver, slow timer, timer, attendant; in each the first loaded comes first.
+    // Receiver, slow timer, timer, dns resolver, attendant; in each the first loaded comes first.
     // A receiver may still be at it when the attendant has its title.
     let of_rank = |rank: &str| -> Vec<String> {
         let ranks = lines("child_init").into_iter();
@@ -193,7 +193,7 @@ fn functions_run_at_their_time_and_in_their_order() {
             .filter(|l| l.ends_with(&format!("child_init {rank}")))
             .collect()
     };
-    for (rank, processes) in [("1", 1), ("0", 1), ("-1", 2)] {
+    for (rank, processes) in [("1", 1), ("0", 1), ("-1", 3)] {
         wait_until("all processes are there", || {
             of_rank(rank).len() == 2 * processes
         });
