@@ -166,7 +166,7 @@ fn a_request_is_laid_out_in_the_original_s_order_and_its_reply_is_told() {
 fn of_a_2xx_target_next_hop_and_routes_are_told() {
     let server = Server::new("route { drop; }");
     let phone = Phone::new();
-    for method in ["tm.t_uac_dlg", "t_uac_dlg", "tm.t_uac_wait"] {
+    for method in ["tm.t_uac_dlg", "tm.t_uac_wait"] {
         let call = server.start(method, &["OPTIONS", &uri(&phone), ".", ".", BOTH]);
         let request = phone.recv();
         let more = "Record-Route: <sip:p2;lr>, <sip:p1;lr>\r\nContact: <sip:bob@h>\r\n";
@@ -191,6 +191,28 @@ fn of_a_2xx_target_next_hop_and_routes_are_told() {
     );
     phone.send(reply(&phone.recv(), "200 Fine", "t", ""), server.addr());
     assert_eq!(call.answer(), ["200 OK", "code=200,text=Fine"]);
+}
+
+#[test]
+fn the_fifo_command_answers_with_the_status_of_the_reply() {
+    let server = Server::new("route { drop; }");
+    let phone = Phone::new();
+    let params = ["OPTIONS", &uri(&phone), ".", ".", BOTH];
+    let call = server.start("t_uac_dlg", &params);
+    let request = phone.recv();
+    phone.send(
+        reply(&request, "200 Fine", "t", "Contact: <sip:bob@h>\r\n"),
+        server.addr(),
+    );
+    let told = call.answer();
+    assert_eq!(told[..4], ["200 OK", "sip:bob@h", "sip:bob@h", ""]);
+    assert!(told[4].contains("Contact: <sip:bob@h>\r\n"), "{told:?}");
+    let call = server.start("t_uac_dlg", &params);
+    let request = phone.recv();
+    phone.send(reply(&request, "486 Busy", "t", "X: y\r\n"), server.addr());
+    let told = call.answer();
+    assert_eq!(told[..4], ["486 Busy", "", "", ""]);
+    assert!(told[4].contains("X: y\r\n"), "{told:?}");
 }
 
 #[test]

@@ -43,9 +43,18 @@ impl RpcFault {
     }
 }
 
-/// The rest of a method whose reply is not there yet. Called from time to time, it gives the reply once it is:
-/// all values, or a fault. It must not wait itself. Dropping it gives the reply up.
-pub type RpcRest = Box<dyn FnMut() -> Option<Result<Vec<RpcValue>, RpcFault>>>;
+/// How a method ends whose reply came later: what it adds, and what it returns.
+#[derive(Debug)]
+pub struct RpcEnd {
+    /// The values of the reply, in order; in a fault those that were added before it.
+    pub values: Vec<RpcValue>,
+    /// Whether it is a fault.
+    pub result: Result<(), RpcFault>,
+}
+
+/// The rest of a method whose reply is not there yet. Called from time to time, it gives the end once that has
+/// come, and is not called again. It does not wait itself. Dropping it (the client is gone) gives the reply up.
+pub type RpcRest = Box<dyn FnMut() -> Option<RpcEnd>>;
 
 /// What a transport offers to a method: its parameters one after the other, and a place for values.
 pub trait RpcContext {

@@ -3,7 +3,7 @@
 
 use ser::core::module::IntParam;
 use ser::core::process::{ProcessSpec, idle, rank, register_process};
-use ser::core::rpc::{self, RpcContext, RpcFault, RpcRest, RpcValue};
+use ser::core::rpc::{self, RpcContext, RpcEnd, RpcFault, RpcRest, RpcValue};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -33,15 +33,16 @@ fn serve() {
     loop {
         if let Ok((length, from)) = idle(|| socket.recv_from(&mut buffer)) {
             let mut call = Call::new(&buffer[..length]);
-            let outcome = call.run();
+            let result = call.run();
+            let values = call.values;
             match call.rest.take() {
                 Some(rest) => waiting.push((rest, from)),
-                None => answer(&socket, from, outcome.map(|()| call.values)),
+                None => answer(&socket, from, RpcEnd { values, result }),
             }
         }
         waiting.retain_mut(|(rest, from)| match rest() {
-            Some(outcome) => {
-                answer(&socket, *from, outcome);
+            Some(end) => {
+                answer(&socket, *from, end);
                 false
             }
             None => true,
@@ -49,14 +50,15 @@ fn serve() {
     }
 }
 
-fn answer(socket: &UdpSocket, to: SocketAddr, outcome: Result<Vec<RpcValue>, RpcFault>) {
-    let text = match outcome {
-        Ok(values) => {
-            let values = values.iter().map(|v| [b"\0", &show(v)[..]].concat());
-            [b"200 OK".to_vec(), values.collect::<Vec<_>>().concat()].concat()
-        }
+fn answer(socket: &UdpSocket, to: SocketAddr, end: RpcEnd) {
+    let mut text = match end.result {
+        Ok(()) => b"200 OK".to_vec(),
         Err(fault) => format!("{} {}", fault.code, fault.reason).into_bytes(),
     };
+    for value in &end.values {
+        text.push(0);
+        text.extend(show(value));
+    }
     socket.send_to(&text, to).expect("sent");
 }
 

@@ -1,5 +1,6 @@
-//! RPC methods that send requests: `tm.t_uac_dlg` with the parameters of SER's FIFO command `t_uac_dlg`, under
-//! the names that Kamailio gave it too, and `tm.t_uac_cancel`.
+//! RPC methods that send requests: `t_uac_dlg`, SER's FIFO command, whose reply begins with the code and reason
+//! of the SIP reply; the same as `tm.t_uac_dlg` with code and reason among the values, as Kamailio has it; and
+//! `tm.t_uac_cancel`.
 //!
 //! Parameters: method, Request-URI, next hop or `.`, socket or `.`, header lines, and the body if there is one.
 //! The header lines may also come one a parameter, as lines of the FIFO did, up to `.` or the last; the body
@@ -16,11 +17,13 @@ use ser::core::module::api::tm::UacRequest;
 use ser::core::msg::{Bump, BumpVec, SerError, SipMsg};
 use ser::core::net::{Proto, ReceiveInfo, SocketId, SocketInfo, find_socket, parse_ip};
 use ser::core::process::{idle, processes};
-use ser::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcRest, RpcValue};
+use ser::core::rpc::{RpcContext, RpcEnd, RpcFault, RpcMethod, RpcRest, RpcValue};
 use ser::core::sip::{Message, Method, Uri};
 use ser::ipc::process_slot;
 use std::time::{Duration, Instant};
 
+const FIFO_DOC: &str = "Send a request and wait for its final reply: method, Request-URI, next hop or ., \
+    socket or ., header lines, body. Reply: target, next hop, Route, headers and body; a fault for 300 and above.";
 const DLG_DOC: &str = "Send a request and wait for its final reply: method, Request-URI, next hop or ., \
     socket or ., header lines, body. Reply: code, reason, target, next hop, Route, headers and body.";
 const CANCEL_DOC: &str = "Cancel an INVITE: Call-ID and CSeq number.";
@@ -32,7 +35,7 @@ pub const T_UAC_DLG: [RpcMethod; 2] = [
     },
     RpcMethod {
         ret_array: true,
-        ..method("t_uac_dlg", t_uac_dlg, DLG_DOC)
+        ..method("t_uac_dlg", fifo_t_uac_dlg, FIFO_DOC)
     },
 ];
 pub const T_UAC_WAIT: RpcMethod = RpcMethod {
@@ -68,20 +71,40 @@ fn t_uac_start(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
 }
 
 fn t_uac_dlg(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    wait(ctx, |answer| show(&answer))
+    wait(ctx, |answer| {
+        let code = RpcValue::Int(answer.code.into());
+        let status = [code, RpcValue::Str(answer.reason.clone())];
+        let values = status.into_iter().chain(show(&answer)).collect();
+        ok(values)
+    })
+}
+
+fn fifo_t_uac_dlg(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    wait(ctx, |answer| RpcEnd {
+        values: show(&answer).to_vec(),
+        result: match answer.code {
+            ..=299 => Ok(()),
+            code => Err(RpcFault::new(code, String::from_utf8_lossy(&answer.reason))),
+        },
+    })
 }
 
 fn t_uac_wait_block(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     wait(ctx, |answer| {
-        vec![RpcValue::Struct(vec![
+        ok(vec![RpcValue::Struct(vec![
             ("code", RpcValue::Int(answer.code.into())),
             ("text", RpcValue::Str(answer.reason)),
-        ])]
+        ])])
     })
 }
 
-/// Sends the request and gives what `show` makes of the answer.
-fn wait(ctx: &mut dyn RpcContext, show: fn(Answer) -> Vec<RpcValue>) -> Result<(), RpcFault> {
+fn ok(values: Vec<RpcValue>) -> RpcEnd {
+    let result = Ok(());
+    RpcEnd { values, result }
+}
+
+/// Sends the request and ends with what `end` makes of the answer.
+fn wait(ctx: &mut dyn RpcContext, end: fn(Answer) -> RpcEnd) -> Result<(), RpcFault> {
     let arena = Bump::new();
     let given = read(ctx, &arena)?;
     let waiting = Waiting::open().map_err(refused)?;
@@ -94,16 +117,17 @@ fn wait(ctx: &mut dyn RpcContext, show: fn(Answer) -> Vec<RpcValue>) -> Result<(
         // Nothing answers an ACK.
         return Ok(());
     };
-    let end = Instant::now() + patience(request.method);
-    let mut late = false;
+    let limit = Instant::now() + patience(request.method);
     let rest: RpcRest = Box::new(move || match waiting.answer() {
-        Some(answer) => Some(Ok(show(answer))),
-        None if late || Instant::now() < end => None,
+        Some(answer) => Some(end(answer)),
+        None if Instant::now() < limit => None,
         None => {
             // Somebody keeps it ringing; what is pending is cancelled.
-            late = true;
             cancel_all(id);
-            Some(Err(fault(408, "No final reply in time")))
+            Some(RpcEnd {
+                values: Vec::new(),
+                result: Err(fault(408, "No final reply in time")),
+            })
         }
     });
     match ctx.later(rest) {
@@ -131,7 +155,10 @@ fn wait_here(ctx: &mut dyn RpcContext, mut rest: RpcRest, id: TxId) -> Result<()
     }
     loop {
         match rest() {
-            Some(values) => return values?.into_iter().try_for_each(|v| ctx.add(v)),
+            Some(end) => {
+                end.values.into_iter().try_for_each(|v| ctx.add(v))?;
+                return end.result;
+            }
             None => idle(|| std::thread::sleep(POLL)),
         }
     }
@@ -281,22 +308,14 @@ fn name_socket<'a>(lines: &[u8], socket: &SocketInfo, arena: &'a Bump) -> &'a [u
     out.into_bump_slice()
 }
 
-/// Code, reason; of a 2xx also remote target, next hop and Route of the dialog that it may have made (as SER
-/// printed them); everything of the reply behind its first line. What is missing is empty.
-fn show(answer: &Answer) -> Vec<RpcValue> {
+/// Of a 2xx remote target, next hop and Route of the dialog that it may have made (as SER printed them);
+/// everything of the reply behind its first line. What is missing is empty.
+fn show(answer: &Answer) -> [RpcValue; 4] {
     let arena = Bump::new();
     let [target, next_hop, route] = dialog_of(&answer.reply, &arena).unwrap_or_default();
     let line = answer.reply.iter().position(|b| *b == b'\n');
     let rest = line.map_or(&b""[..], |at| &answer.reply[at + 1..]);
-    let texts = [
-        answer.reason.clone(),
-        target,
-        next_hop,
-        route,
-        rest.to_vec(),
-    ];
-    let code = RpcValue::Int(answer.code.into());
-    [code].into_iter().chain(texts.map(RpcValue::Str)).collect()
+    [target, next_hop, route, rest.to_vec()].map(RpcValue::Str)
 }
 
 fn dialog_of(reply: &[u8], arena: &Bump) -> Option<[Vec<u8>; 3]> {
