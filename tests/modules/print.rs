@@ -1,6 +1,6 @@
 //! Module `print`.
 
-use crate::common::Setup;
+use crate::common::{Setup, Tree};
 use crate::scene::load;
 use std::process::Stdio;
 
@@ -11,12 +11,9 @@ fn arguments_go_to_stdout() {
     let setup = Setup::with_config(&format!("{}{script}\n", load(&["sl", "print"])));
     let out = std::fs::File::create(setup.path("out")).expect("a file");
     // A server that forks has left its stdout.
-    let mut server = setup.command(&["-D", "-E"]);
-    let mut server = server
-        .stdout(out)
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it starts");
+    let mut command = setup.command(&["-D", "-E"]);
+    let server = command.stdout(out).stderr(Stdio::null()).spawn();
+    let _server = Tree::of(server.expect("it starts").id() as i32);
     let client = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let request = "OPTIONS sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
                    To: <sip:c@d>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
@@ -27,10 +24,4 @@ fn arguments_go_to_stdout() {
             .ok();
         setup.read("out").contains("<null>\na\nab\n")
     });
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(server.id() as i32),
-        nix::sys::signal::Signal::SIGTERM,
-    )
-    .expect("it lives");
-    server.wait().expect("it ends");
 }
