@@ -121,7 +121,10 @@ fn titles(attendant: i32) -> Vec<String> {
                 .to_owned(),
         )
     };
-    text.lines().filter_map(title).collect()
+    let titles = text.lines().filter_map(title);
+    titles
+        .map(|t| common::without_pulse(&t).to_owned())
+        .collect()
 }
 
 /// Four receivers, as the shipped config wants.

@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 pub use tree::Tree;
+#[allow(unused_imports, reason = "not every test looks at titles")]
+pub use tree::without_pulse;
 
 /// Longest wait for anything; generous, because many tests run at once.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -24,7 +24,7 @@ impl Process {
     /// The description in brackets at the end of the command line.
     pub fn desc(&self) -> &str {
         let (_, desc) = self.args.rsplit_once(" [").unwrap_or(("", ""));
-        desc.trim_end().trim_end_matches(']')
+        without_pulse(desc.trim_end().trim_end_matches(']'))
     }
 }
 
@@ -95,6 +95,13 @@ impl Drop for Tree {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
     }
+}
+
+/// A description without what the timer processes show of their work behind their names.
+pub fn without_pulse(desc: &str) -> &str {
+    let timers = ["timer", "slow timer"];
+    let named = |name: &&&str| desc == **name || desc.starts_with(&format!("{name} "));
+    timers.iter().find(named).copied().unwrap_or(desc)
 }
 
 fn describe(pid: i32) -> Process {

@@ -5,7 +5,7 @@
 //! | `attendant`, `table`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
-//! | `slow_timer`, `timer` | the two timer processes |
+//! | `slow_timer`, `timer`, `pulse` | the two timer processes |
 //! | `dns_resolver` | the resolver process |
 //! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods` | all |
 
@@ -22,6 +22,7 @@ mod no_fork;
 mod panics;
 pub mod pidfile;
 pub mod privileges;
+mod pulse;
 mod shared;
 mod shutdown;
 mod signals;

@@ -4,7 +4,9 @@
 //! Invariant: the wheel follows the clock, not the number of wake-ups: a tick that was missed is run
 //! with the next one, in order, and no error adds up.
 
+use super::pulse::Pulse;
 use super::signals::{idle, stop_if_told};
+use crate::core::stats::Counter;
 use crate::core::time::{self, TICKS_HZ};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::time::Duration;
@@ -15,10 +17,12 @@ const LATE: u32 = TICKS_HZ;
 /// The work loop; returns only when the clock cannot be had.
 pub(super) fn run() -> Result<(), String> {
     let clock = start_clock().map_err(|e| format!("cannot make a timer: {e}"))?;
+    let mut pulse = Pulse::new("timer", Counter::TimerRuns);
     loop {
         // An interrupted wait only means an early look at the clock.
         let _ = idle(|| clock.wait());
         let done = time::advance();
+        pulse.ran(done.fast, done.ticks.saturating_sub(1));
         if done.ticks > LATE {
             log::warn!("WARNING: timer: {} ticks late", done.ticks - 1);
         }

@@ -78,6 +78,10 @@ counters! {
     FwdReplies = "fwd.replies",
     /// Replies made by the server without a transaction.
     SlReplies = "sl.replies",
+    /// Handlers that the timer process ran.
+    TimerRuns = "timer.runs",
+    /// Handlers that the slow timer process ran.
+    SlowTimerRuns = "timer.slow_runs",
     /// Sends that the kernel refused.
     SendErrors = "send.errors",
 }
