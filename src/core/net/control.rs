@@ -5,9 +5,9 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat, lstat};
 use nix::unistd::{Gid, Group, Uid, User, chown, mkfifo, unlink};
-use std::fs::{File, Permissions, set_permissions};
+use std::fs::{File, OpenOptions, Permissions, set_permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,21 +57,30 @@ impl Access {
 #[derive(Debug)]
 pub struct Made {
     path: PathBuf,
-    inode: u64,
+    /// Open on it, so that its number is not given to another file.
+    file: File,
 }
 
 impl Made {
     fn note(path: &Path) -> io::Result<Made> {
-        let inode = std::fs::symlink_metadata(path)?.ino();
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(path)?;
         Ok(Made {
             path: path.to_owned(),
-            inode,
+            file,
         })
     }
 
     /// Removes it.
     pub fn remove(&self) {
-        let same = std::fs::symlink_metadata(&self.path).is_ok_and(|m| m.ino() == self.inode);
+        let there = std::fs::symlink_metadata(&self.path);
+        let same = match (there, self.file.metadata()) {
+            (Ok(there), Ok(ours)) => (there.dev(), there.ino()) == (ours.dev(), ours.ino()),
+            (_, _) => false,
+        };
         if same && let Err(why) = std::fs::remove_file(&self.path) {
             log::warn!("WARNING: cannot remove {}: {why}", self.path.display());
         }
