@@ -626,3 +626,124 @@ fn a_reply_goes_to_the_name_in_its_via() {
         Some(format!("SIP/2.0/UDP client.test:{};branch=z9hG4bKx", phone.port()).as_str())
     );
 }
+
+/// Resolves the Request-URI without waiting; testmod tells the results in the log.
+fn telling(parameters: &str) -> Site {
+    let modules = load(&["sl", "testmod"]);
+    Site::new(&format!(
+        "{parameters}\n{modules}route {{\n  if (method==\"OPTIONS\") {{\n    \
+         sl_send_reply(\"200\", \"here\");\n    drop;\n  }}\n  test_resolve();\n}}"
+    ))
+}
+
+impl Site {
+    /// What testmod told, with the pid that told it.
+    fn told(&self) -> Vec<(i32, String)> {
+        let lines = self.log();
+        let told = lines.lines().filter_map(|line| line.split_once("TEST: "));
+        told.map(|(before, text)| (pid_in(before), text.to_owned()))
+            .collect()
+    }
+
+    /// Sends a request to that URI and waits until so many results were told.
+    fn resolves(&self, uri: &str, results: usize) -> String {
+        let caller = Phone::new();
+        caller.send(caller.request("MESSAGE", uri), self.addr());
+        wait_until("a result", || self.told().len() >= results);
+        let told = self.told();
+        assert_eq!(told.len(), results, "{told:?}");
+        told[results - 1].1.clone()
+    }
+}
+
+/// The number in parentheses that a line of the log begins with.
+fn pid_in(text: &str) -> i32 {
+    let inside = text.split(['(', ')']).nth(1);
+    let pid = inside.and_then(|pid| pid.trim().parse().ok());
+    pid.unwrap_or_else(|| panic!("no pid in {text:?}"))
+}
+
+#[test]
+fn everybody_who_waits_is_called_once_and_in_the_resolver_process() {
+    let mut site = telling("");
+    let ip = Rr::Ip([127, 0, 0, 1].into());
+    let late = Say::Late(
+        Duration::from_millis(700),
+        Box::new(Say::Records(300, vec![ip])),
+    );
+    site.names.say("a.test", Rtype::A, late);
+    site.start();
+    let caller = Phone::new();
+    for _ in 0..50 {
+        caller.send(caller.request("MESSAGE", "sip:a.test:5070"), site.addr());
+    }
+    wait_until("all are called", || site.told().len() >= 50);
+    let resolver = site.server.as_ref().unwrap().tree.child("dns resolver");
+    let later = (resolver, "udp:127.0.0.1:5070 later".to_owned());
+    assert_eq!(site.told(), vec![later; 50]);
+    assert_eq!(site.names.asked("a.test", Rtype::A).len(), 1);
+    assert_eq!(
+        site.resolves("sip:a.test:5071", 51),
+        "udp:127.0.0.1:5071 at once"
+    );
+    assert_eq!(
+        site.resolves("sip:192.0.2.1", 52),
+        "udp:192.0.2.1:5060 at once"
+    );
+}
+
+#[test]
+fn all_destinations_are_there_for_failover() {
+    let mut site = telling("use_dns_failover=yes");
+    let records = [srv(20, 1, 2, "two.test"), srv(10, 1, 1, "one.test")];
+    site.names.has("_sip._udp.a.test", Rtype::SRV, &records);
+    let both = [Rr::Ip([127, 0, 0, 1].into()), Rr::Ip([127, 0, 0, 2].into())];
+    site.names.has("one.test", Rtype::A, &both);
+    site.names.has_ip("two.test", "127.0.0.3");
+    site.start();
+    let all = "udp:127.0.0.1:1 udp:127.0.0.2:1 udp:127.0.0.3:2";
+    assert_eq!(site.resolves("sip:a.test", 1), format!("{all} later"));
+    assert_eq!(site.resolves("sip:a.test", 2), format!("{all} at once"));
+}
+
+#[test]
+fn one_target_that_nobody_knows_does_not_hold_the_others_up() {
+    let mut site = telling("use_dns_failover=yes\ndns_retr_time=20");
+    let records = [srv(10, 1, 1, "one.test"), srv(20, 1, 2, "silent.test")];
+    site.names.has("_sip._udp.a.test", Rtype::SRV, &records);
+    site.names.has_ip("one.test", "127.0.0.1");
+    site.names.say("silent.test", Rtype::A, Say::Nothing);
+    site.start();
+    assert_eq!(site.resolves("sip:a.test", 1), "udp:127.0.0.1:1 later");
+}
+
+#[test]
+fn failures_are_told_and_a_handler_that_panics_costs_itself_alone() {
+    let mut site = telling("dns_retr_no=1");
+    site.names.say("silent.test", Rtype::A, Say::Nothing);
+    site.names.has("empty.test", Rtype::SRV, &[]);
+    site.start();
+    assert_eq!(site.resolves("sip:gone.test:1", 1), "no such name later");
+    assert_eq!(site.resolves("sip:gone.test:1", 2), "no such name at once");
+    assert_eq!(site.resolves("sip:empty.test:1", 3), "no address later");
+    let silence = "no answer from any name server";
+    assert_eq!(
+        site.resolves("sip:silent.test:1", 4),
+        format!("{silence} later")
+    );
+    assert_eq!(
+        site.resolves("sip:silent.test:1", 5),
+        format!("{silence} at once")
+    );
+    assert_eq!(site.resolves("sip:a_b.c%25:1", 6), "bad host name at once");
+    assert!(site.log().contains("told to panic by the resolver"));
+    site.answers_options();
+}
+
+#[test]
+fn without_fork_waiters_are_called_in_the_main_process() {
+    let mut site = telling("");
+    site.names.has_ip("a.test", "127.0.0.1");
+    site.start_with(&["-D", "-E"]);
+    assert_eq!(site.resolves("sip:a.test:1", 1), "udp:127.0.0.1:1 later");
+}

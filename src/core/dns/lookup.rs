@@ -19,6 +19,10 @@ pub struct Records {
 }
 
 impl Records {
+    pub(super) fn new(rtype: RecordType, bytes: Vec<u8>) -> Records {
+        Records { rtype, bytes }
+    }
+
     /// The records.
     pub fn set(&self) -> RecordSet<'_> {
         RecordSet::new(self.rtype, &self.bytes)
@@ -38,7 +42,7 @@ fn of_question(question: &Question) -> Result<Records, Failure> {
         None => service::wait(&Task::of_question(question)).records()?,
     };
     let rtype = question.rtype;
-    Ok(Records { rtype, bytes })
+    Ok(Records::new(rtype, bytes))
 }
 
 fn cached(question: &Question) -> Option<Result<Vec<u8>, Failure>> {

@@ -186,6 +186,18 @@ fn look_into_cache(query: Query<'_>) -> Resolution<'_> {
     }
 }
 
+/// What an answer to a question about `name` comes to: its records, if it has any. For the fuzz target,
+/// which has no name server.
+#[doc(hidden)]
+pub fn read_answer(message: &[u8], name: &[u8], rtype: RecordType) -> Option<Records> {
+    let name = name::HostName::parse(name).ok()?;
+    let id = u16::from_be_bytes(*message.first_chunk()?);
+    match wire::read(message, &records::Question { name, rtype }, id)? {
+        wire::Answer::Records { set, .. } => Some(Records::new(rtype, set)),
+        _ => None,
+    }
+}
+
 /// Calls `waiter` when the name behind `ticket` is known or has failed: exactly once if the result is
 /// `Ok`, never if it is an error (which says why nobody can wait). Any number of waiters for one name
 /// send one question.

@@ -52,6 +52,11 @@ pub(crate) const COMMANDS: &[Command] = &[
         routes: RouteMask::ALL,
     },
     command("test_answer", crate::uac::answer, None),
+    command(
+        "test_resolve",
+        crate::resolving::resolve,
+        Some(crate::resolving::register),
+    ),
     Command {
         name: "test_result",
         func: result,

@@ -5,6 +5,7 @@
 mod commands;
 mod hooks;
 mod life;
+mod resolving;
 mod rpc;
 mod rpc_process;
 mod uac;
