@@ -50,6 +50,11 @@ impl Proxy {
         self.setup.port
     }
 
+    /// Whether it is not kamailio.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.process, Process::Ser(_))
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         self.setup.read("err")
