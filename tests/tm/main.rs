@@ -5,6 +5,7 @@
 mod common;
 mod kit;
 
+mod application;
 mod cancel;
 mod crowd;
 mod failure;

@@ -228,7 +228,6 @@ fn commit(
     start: &Start<'_>,
     prepared: &[Prepared<'_>],
 ) -> Result<(), SerError> {
-    let first = start.branches == 0;
     let added = table::with(id, |t| {
         if t.branches.len() != start.branches {
             return Err(SerError::BUG);
@@ -238,26 +237,31 @@ fn commit(
             return Err(SerError::CANCELED);
         }
         let now = tick::now();
-        let result = add(t, msg, prepared, first, now);
+        let result = add(t, msg, prepared, now);
         t.set_timers(now);
         result.map_err(|ShmFull| SerError::OUT_OF_MEM)
     });
     added.unwrap_or(Err(SerError::BUG))
 }
 
+/// Keeps what the script has decided: routes of replies to the branches go on from here.
+fn keep_for_later(t: &mut Transaction, msg: &mut SipMsg<'_>) -> Result<(), ShmFull> {
+    if t.branches.is_empty() {
+        newtran::save(t, msg)
+    } else if msg.avps.has_changed() {
+        avps::save(t, msg)
+    } else {
+        Ok(())
+    }
+}
+
 fn add(
     t: &mut Transaction,
     msg: &mut SipMsg<'_>,
     prepared: &[Prepared<'_>],
-    first: bool,
     now: u32,
 ) -> Result<(), ShmFull> {
-    if first {
-        newtran::save(t, msg)?;
-    } else if msg.avps.has_changed() {
-        // Routes of replies to these branches go on from here.
-        avps::save(t, msg)?;
-    }
+    keep_for_later(t, msg)?;
     t.branches.try_reserve_exact(prepared.len())?;
     for one in prepared {
         let branch = match one {
@@ -378,25 +382,39 @@ fn cancel_invite(msg: &mut SipMsg<'_>, id: TxId, invite: TxId) -> Result<(), Ser
     reply_now(msg, id, 200, reason)
 }
 
-/// Adds a branch that is not sent: an application answers for it, or it times out.
-pub fn add_blind(id: TxId) -> Result<(), SerError> {
+/// Adds a branch that is not sent: an application answers for it, or it times out. Returns its number.
+pub fn add_blind(msg: &mut SipMsg<'_>, id: TxId) -> Result<usize, SerError> {
     let added = table::with(id, |t| {
-        if t.branches.len() >= MAX_BRANCHES {
+        let number = t.branches.len();
+        if number >= MAX_BRANCHES {
             return Err(SerError::TOO_MANY_BRANCHES);
         }
         let now = tick::now();
         let mut branch = Branch::new(ClientState::Calling, t.uas.to);
         branch.set(BranchFlag::Blind);
         branch.fr_at = tick::after(now, t.fr);
-        t.branches
-            .try_push(branch)
-            .map_err(|_| SerError::OUT_OF_MEM)?;
+        keep_for_later(t, msg)
+            .and_then(|()| t.branches.try_push(branch))
+            .map_err(|ShmFull| SerError::OUT_OF_MEM)?;
         t.set(Flag::Noisy);
         t.branches_decide();
         t.set_timers(now);
-        Ok(())
+        Ok(number)
     });
     added.unwrap_or(Err(SerError::BUG))
+}
+
+/// Takes such a branch back: there is no application.
+pub fn take_back_blind(id: TxId, number: usize) {
+    let is_alone = table::with(id, |t| {
+        if t.branches.len() == number + 1 {
+            t.branches.pop();
+        }
+        t.branches.is_empty()
+    });
+    if is_alone == Some(true) {
+        left_to_script(id);
+    }
 }
 
 /// Replies statefully to the request being processed.

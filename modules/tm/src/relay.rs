@@ -5,7 +5,7 @@ use crate::context;
 use crate::forward::{self, Hop};
 use crate::newtran::{NewTran, newtran};
 use crate::table::{self, TxId};
-use crate::transaction::Flag;
+use crate::transaction::{Flag, Transaction};
 use crate::{avps, params};
 use ser::core::dns::{self, Query};
 use ser::core::forward::{Target, forward as forward_stateless};
@@ -128,6 +128,12 @@ pub fn release(id: TxId) {
     });
 }
 
+fn keep(t: &mut Transaction, msg: &mut SipMsg<'_>) {
+    if let Err(full) = crate::newtran::save(t, msg) {
+        log::error!("ERROR: tm: what the script has decided is lost: {full}");
+    }
+}
+
 /// After the script: keeps what it changed late, and ends a transaction that it made and left alone.
 pub fn after_script(msg: &mut SipMsg<'_>) {
     let ctx = context::get();
@@ -140,7 +146,12 @@ pub fn after_script(msg: &mut SipMsg<'_>) {
     let unhandled = table::with(id, |t| {
         // Replies may have come since: of attributes that both have, the script's count.
         avps::save_changes(t, msg, ctx.handled.unwrap_or(t.msg_flags), b"");
-        !t.has(Flag::Handled)
+        let handled = t.has(Flag::Handled);
+        if handled && t.branches.is_empty() && !t.uas.state.is_final() {
+            // An application will answer, by RPC or from a module.
+            keep(t, msg);
+        }
+        !handled
     });
     if unhandled == Some(true) {
         log::debug!("tm: the script left a transaction alone, it is released");

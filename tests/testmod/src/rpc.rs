@@ -1,5 +1,5 @@
 //! `test_rpc("method|parameter|…")`: calls an RPC method of a loaded module; the attribute `$rpc` gets the
-//! answer, so that a script can send it: `ok a b` or `fault 400 reason`.
+//! answer, so that a script can send it: `ok a b` or `fault 400 reason`. `\\n` in a parameter is a line end.
 
 use ser::core::module::Args;
 use ser::core::msg::{Avp, AvpClass, AvpTrack, AvpValue, SipMsg};
@@ -9,7 +9,7 @@ use ser::core::rpc::{self, RpcContext, RpcFault, RpcValue};
 pub(crate) fn call(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     let text = args.str(0, msg).unwrap_or_default();
     let text = String::from_utf8_lossy(text).into_owned();
-    let mut words = text.split('|').map(str::to_owned);
+    let mut words = text.split('|').map(|word| word.replace("\\n", "\n"));
     let name = words.next().unwrap_or_default();
     let Some(method) = rpc::find(name.as_bytes()) else {
         return -1;

@@ -101,18 +101,21 @@ fn hand_over(
             return -1;
         }
     };
+    // The branch comes first: the application may be quick.
+    let branch = match forward::add_blind(msg, id) {
+        Ok(branch) => branch,
+        Err(error) => {
+            log::error!("ERROR: {name}: no branch for the application: {error}");
+            return -1;
+        }
+    };
     let path = Path::new(OsStr::from_bytes(path));
     if let Err(why) = write(path, text) {
         log::error!("ERROR: {name}: {}: {why}", path.display());
+        forward::take_back_blind(id, branch);
         return -1;
     }
-    match forward::add_blind(id) {
-        Ok(()) => 1,
-        Err(error) => {
-            log::error!("ERROR: {name}: no branch for the application: {error}");
-            -1
-        }
-    }
+    1
 }
 
 /// Nobody is waited for: a FIFO without reader is an error.
