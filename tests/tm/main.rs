@@ -9,6 +9,7 @@ mod application;
 mod cancel;
 mod crowd;
 mod failure;
+mod matching;
 mod replies;
 mod selects;
 mod timers;
