@@ -12,4 +12,5 @@ mod failure;
 mod matching;
 mod replies;
 mod selects;
+mod serial;
 mod timers;

@@ -116,9 +116,12 @@ pub fn invite(msg: &mut SipMsg<'_>, invite: TxId) -> Canceled {
 }
 
 fn all<'a>(t: &mut Transaction, msg: &mut SipMsg<'a>, work: &mut Work<'a>) -> (Canceled, Next) {
+    if !t.uas.state.is_final() {
+        // No branch is added any more, by whatever route.
+        t.set(Flag::Canceled);
+    }
     if t.branches.is_empty() {
         if !t.uas.state.is_final() {
-            t.set(Flag::Canceled);
             reply::reply_stored(t, 487, b"Request canceled", b"", work);
         }
         return (Canceled::Nothing, Next::Nothing);

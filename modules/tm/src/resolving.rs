@@ -10,7 +10,7 @@ use crate::rebuild::Case;
 use crate::reply::Work;
 use crate::table::{self, TxId};
 use crate::tick;
-use crate::transaction::{Repeater, Transaction};
+use crate::transaction::{Flag, Repeater, Transaction};
 use ser::core::dns::{self, Destinations, HandlerId, Outcome, Ticket, Waiter};
 use ser::core::msg::{Bump, MAX_BRANCHES, SerError};
 use ser::core::sip::Method;
@@ -140,8 +140,8 @@ pub fn fail_over(id: TxId, branch: usize, arena: &Bump) -> bool {
         let opened = table::with(id, |t| {
             let has_more = t.branches.get(from).is_some_and(|b| !b.later.is_empty());
             let number = t.branches.len();
-            let open_call = !t.uas.state.is_final() && number < MAX_BRANCHES;
-            (has_more && open_call)
+            let open_call = !t.uas.state.is_final() && !t.has(Flag::Canceled);
+            (has_more && open_call && number < MAX_BRANCHES)
                 .then(|| Case::open(t, from, arena).map(|case| (case, number)))
                 .flatten()
         });

@@ -96,7 +96,7 @@ pub enum Flag {
     Local = 2,
     /// A ringing INVITE never ends silently.
     Noisy = 4,
-    /// The request was cancelled before it had branches.
+    /// The caller has cancelled it (SER: before it had branches).
     Canceled = 8,
     /// A 6xx has come: the other branches were given up.
     Got6xx = 16,
