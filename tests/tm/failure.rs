@@ -219,3 +219,30 @@ fn a_panic_in_a_route_leaves_the_caller_with_an_answer() {
     caller.send(caller.request("INFO", &uri("a", &callee)), proxy.addr());
     proxy.wait_idle();
 }
+
+#[test]
+fn routes_may_take_longer_than_the_final_response_timer() {
+    let (caller, callee) = (Phone::new(), Phone::new());
+    let proxy = Proxy::new(&format!(
+        "modparam(\"tm\", \"fr_timer\", 500)\nmodparam(\"tm\", \"wt_timer\", 3000)\n\
+         route {{ {RPC} t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }}\n\
+         onreply_route[O] {{ if (status == \"200\") test_sleep(1500); }}\n\
+         failure_route[F] {{ if (t_check_status(\"480\")) {{ test_sleep(1500); t_reply(\"600\", \"slow\"); }} }}\n"
+    ));
+    let invite = caller.request("INVITE", &uri("a", &callee));
+    caller.send(&invite, proxy.addr());
+    let seen = callee.expect("INVITE");
+    callee.send(reply(&seen, "480 Away", "a", ""), proxy.addr());
+    let answer = caller.expect("SIP/2.0 600 slow");
+    caller.send(ack(&invite, &answer), proxy.addr());
+
+    // Nobody knows what a route does that does not end: the caller is told, and what it says then counts.
+    let invite = caller.request("INVITE", &uri("a", &callee));
+    caller.send(&invite, proxy.addr());
+    let seen = callee.expect("INVITE");
+    callee.send(reply(&seen, "200 OK", "a", ""), proxy.addr());
+    let answer = caller.expect("SIP/2.0 408");
+    caller.send(ack(&invite, &answer), proxy.addr());
+    caller.expect("SIP/2.0 200 OK");
+    proxy.wait_idle();
+}

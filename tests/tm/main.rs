@@ -4,13 +4,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod kit;
+#[path = "../common/torture.rs"]
+mod messages;
 
 mod application;
 mod cancel;
 mod crowd;
+mod death;
 mod failure;
 mod matching;
 mod replies;
 mod selects;
 mod serial;
 mod timers;
+mod torture;
