@@ -41,7 +41,10 @@ struct Server {
 
 impl Server {
     fn new(params: &str, arguments: &str) -> Server {
-        let setup = Setup::with_config(&config(params, arguments));
+        Server::start(Setup::with_config(&config(params, arguments)))
+    }
+
+    fn start(setup: Setup) -> Server {
         let server = setup.foreground(&["-D", "-D", "-E", "-n", "1"]);
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         socket
@@ -338,6 +341,50 @@ fn what_is_out_of_range_fails_the_start_and_is_named() {
     for (params, arguments, why) in cases {
         let setup = Setup::with_config(&config(params, arguments));
         refuses(&setup, why);
+    }
+}
+
+/// With module tm, behind `sanity` as well as before it.
+#[test]
+fn a_request_that_has_a_transaction_is_answered_by_it() {
+    for order in [["sl", "tm", "sanity"], ["sl", "sanity", "tm"]] {
+        let setup = Setup::with_config(&format!(
+            "{}route {{\n\
+             if (method == \"INVITE\") t_newtran();\n\
+             if (!sanity_check(\"512\")) {{ drop; }}\n\
+             sl_send_reply(\"200\", \"sane\");\n}}\n",
+            common::load(&order)
+        ));
+        let server = Server::start(setup);
+        let insane = SANE.replace("Expires: 60", "Proxy-Require: a, b");
+        let invite = insane.replace("OPTIONS", "INVITE");
+        let first = server.answer(&invite);
+        assert!(first.starts_with("SIP/2.0 420 Bad Extension"), "{first}");
+        assert!(first.contains("\r\nUnsupported: a, b\r\n"), "{first}");
+        let tag = |text: &str| {
+            text.split("To: ")
+                .nth(1)
+                .map(|to| to.lines().next().map(str::to_owned))
+        };
+        // A transaction repeats its reply by itself, until the ACK.
+        assert_eq!(server.receive(), first);
+        let ack = SANE.replace("OPTIONS", "ACK").replace(
+            "<sip:bob@127.0.0.1>\r\n",
+            &format!("{}\r\n", tag(&first).flatten().unwrap()),
+        );
+        server.send(&ack);
+        let stateless = server.answer(&insane);
+        assert!(
+            stateless.starts_with("SIP/2.0 420 Bad Extension"),
+            "{stateless}"
+        );
+        // Tags of tm have a dash, those of sl a dot.
+        assert!(tag(&first).flatten().is_some_and(|to| to.contains('-')));
+        assert!(
+            tag(&stateless)
+                .flatten()
+                .is_some_and(|to| !to.contains('-'))
+        );
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::SL;
 use crate::check::Failure;
+use ser::core::module::api::{self, tm::TmApi};
 use ser::core::msg::SipMsg;
 use ser::core::sip::Method;
+use std::sync::OnceLock;
 
 /// Answers the request if the failure has an answer; the result of `sanity_check`.
 #[cold]
@@ -30,12 +32,25 @@ pub fn refuse(msg: &mut SipMsg<'_>, check: &str, failure: Failure) -> i32 {
     }
 }
 
-/// The only place where an answer leaves: statelessly, or by the transaction if the script has made
-/// one. An ACK is never answered (RFC 3261 §17). Why a reply was not sent is logged by its sender.
+/// The only place where an answer leaves: by the transaction if the script has made one, else
+/// statelessly. An ACK is never answered (RFC 3261 §17). Why a reply was not sent is logged by its sender.
 fn answer(msg: &mut SipMsg<'_>, code: u16, reason: &[u8]) {
     if msg.sip.method() == Method::Ack {
         return;
     }
-    let sl = SL.get().expect("bound in init");
-    (sl.reply)(msg, code, reason);
+    match tm().filter(|tm| tm.0.current().is_some()) {
+        Some(tm) => {
+            tm.0.reply(msg, code, reason);
+        }
+        None => {
+            let sl = SL.get().expect("bound in init");
+            (sl.reply)(msg, code, reason);
+        }
+    }
+}
+
+/// Module `tm`, if it is loaded: it may stand behind this one in ser.cfg, so that `init` is too early.
+fn tm() -> Option<&'static TmApi> {
+    static TM: OnceLock<Option<&'static TmApi>> = OnceLock::new();
+    *TM.get_or_init(|| api::bind("tm"))
 }
