@@ -6,6 +6,7 @@ use ser::core::module::api::tm::{TmApi, TmCallback, TmCallbackId, TmEvent, UacRe
 use ser::core::module::api::{self};
 use ser::core::module::{Args, IntParam, StrParam};
 use ser::core::msg::{Bump, SipMsg};
+use ser::core::sip::Method;
 use ser::core::time::register_timer;
 use ser::ipc::{LockRank, ShmMutex, ShmStr, ShmTag, ranked, shm_static};
 use std::sync::OnceLock;
@@ -57,8 +58,18 @@ fn kept(arena: &Bump) -> Dialog<'_> {
     Dialog::unpack(bytes).expect("a dialog was kept")
 }
 
-/// Tells what happened; of a 2xx to an INVITE the dialog is kept.
+/// Keeps the dialog that a 2xx to an INVITE made, and tells what happened.
 fn told(told: &mut TmCallback<'_, '_>) {
+    if told.event == TmEvent::LocalCompleted
+        && (200..300).contains(&told.code)
+        && let (Some(request), Some(reply)) = (&mut told.request, &mut told.reply)
+        && request.sip.method() == Method::Invite
+    {
+        let arena = request.arena;
+        let mut dialog = Dialog::of_request(request).expect("our own request");
+        dialog.response_uac(reply).expect("its reply");
+        keep(&dialog, arena);
+    }
     let request = told.request.as_mut().map(|r| r.original_uri());
     let uri = String::from_utf8_lossy(request.unwrap_or_default()).into_owned();
     let reply = if told.reply.is_some() {
@@ -70,15 +81,6 @@ fn told(told: &mut TmCallback<'_, '_>) {
         "{:?} {} {reply} param {} to {uri}",
         told.event, told.code, told.param
     ));
-    let (Some(request), Some(reply)) = (&mut told.request, &mut told.reply) else {
-        return;
-    };
-    if told.event == TmEvent::LocalCompleted && (200..300).contains(&told.code) {
-        let arena = request.arena;
-        let mut dialog = Dialog::of_request(request).expect("our own request");
-        dialog.response_uac(reply).expect("its reply");
-        keep(&dialog, arena);
-    }
 }
 
 fn send(request: &UacRequest<'_>) -> i32 {
