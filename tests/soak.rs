@@ -121,6 +121,9 @@ impl Soak {
 
     /// The callers have found every call right, and got nothing but what a bad network makes of good calls.
     fn check_callers(&self, mut callers: Player<'_>, expected: &[&str]) {
+        wait_until("the proxy has transactions", || {
+            self.proxy.transactions() > 0
+        });
         let well = callers.ends_within(Duration::from_secs(self.limit + 30));
         only_repetitions(&callers, expected);
         let right = callers.count("SuccessfulCall");
@@ -160,11 +163,7 @@ fn only_repetitions(player: &Player<'_>, expected: &[&str]) {
 
 /// No transaction is left once the last has waited, and no memory is missing.
 fn is_empty_again(proxy: &Proxy, before: u64) {
-    if proxy.transactions().is_some() {
-        wait_until("the last transaction goes", || {
-            proxy.transactions() == Some(0)
-        });
-    }
+    wait_until("the last transaction goes", || proxy.transactions() == 0);
     let mut after = proxy.shm_used();
     wait_until(&format!("shared memory returns to {before} bytes"), || {
         std::thread::sleep(Duration::from_millis(500));

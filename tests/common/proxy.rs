@@ -1,11 +1,13 @@
 //! The stateful proxy under test: ours, or Debian's kamailio when the variable PROXY says so, which proves a test.
 
 use super::dump::Dump;
-use super::{Foreground, Setup, modules_dir, wait_until};
+use super::lossy::numbers;
+use super::{Foreground, PATIENCE, Setup, modules_dir, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -72,11 +74,17 @@ impl Proxy {
         }
     }
 
-    /// How many transactions it has; `None` where it does not tell. Ours will by RPC (`tm.stats`), as kamailio does.
-    pub fn transactions(&self) -> Option<u64> {
+    /// How many transactions it has (RPC `tm.stats`).
+    pub fn transactions(&self) -> u64 {
         match &self.process {
-            Process::Ser(_) => None,
-            Process::Kamailio(_) => Some(kamcmd(&self.setup, "tm.stats", "current")),
+            Process::Ser(_) => {
+                let text = ask_ser(&self.setup, "tm.stats");
+                let current = numbers(&text, "current:");
+                *current
+                    .first()
+                    .unwrap_or_else(|| panic!("no current in {text}"))
+            }
+            Process::Kamailio(_) => kamcmd(&self.setup, "tm.stats", "current"),
         }
     }
 
@@ -145,6 +153,17 @@ fn start_kamailio(setup: &Setup) -> Child {
         ask_kamailio(setup, "core.version").is_some()
     });
     child
+}
+
+/// What ours answers to an RPC, over the line protocol of module ctl: the status, and a line.
+fn ask_ser(setup: &Setup, method: &str) -> String {
+    let mut stream = UnixStream::connect(setup.path("ctl")).expect("a control socket");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    let request = format!(":{method}:\n\n");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let lines = BufReader::new(stream).lines().take(2);
+    let lines: Result<Vec<_>, _> = lines.collect();
+    lines.expect("an answer").join("\n")
 }
 
 /// What kamailio answers to an RPC; `None` while it does not.
