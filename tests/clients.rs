@@ -3,6 +3,7 @@
 mod common;
 
 use common::baresip::Phone;
+use common::sip;
 use common::sipp::Sipp;
 use common::{Setup, free_port};
 use nix::sys::signal::Signal;
@@ -68,6 +69,54 @@ fn a_phone_that_leaves_is_called_no_more() {
     });
     alice.type_in(&format!("/dial sip:bob@127.0.0.1:{port}"));
     alice.says("404 Not Found");
+}
+
+#[test]
+fn all_phones_of_a_user_ring_until_the_first_one_answers() {
+    let setup = Setup::shipped();
+    let _server = setup.start(setup.as_configured(&["-D", "-D", "-E"]));
+    let (caller, a, b) = (sip::Phone::new(), sip::Phone::new(), sip::Phone::new());
+    for phone in [&a, &b] {
+        let contact = format!("Contact: <sip:bob@{}>\r\n", phone.addr());
+        let via = phone.addr().to_string();
+        let mut text = sip::request("REGISTER", "sip:localhost", &via, &contact);
+        text = text.replace("<sip:alice@localhost>", "<sip:bob@localhost>");
+        assert!(phone.ask(text, setup.addr()).starts_with("SIP/2.0 200 OK"));
+    }
+    let invite = caller.request("INVITE", "sip:bob@localhost");
+    caller.send(&invite, setup.addr());
+    assert!(caller.recv().starts_with("SIP/2.0 100 "));
+    let ringing: Vec<_> = [&a, &b].map(|phone| (phone, phone.recv())).into();
+    for (phone, seen) in &ringing {
+        assert!(seen.starts_with(&format!("INVITE sip:bob@{} ", phone.addr())));
+        phone.send(answer(seen, "180 Ringing"), setup.addr());
+        assert!(caller.recv().starts_with("SIP/2.0 180 "));
+    }
+    a.send(answer(&ringing[0].1, "200 OK"), setup.addr());
+    assert!(caller.recv().starts_with("SIP/2.0 200 OK"));
+    let mut next = b.recv();
+    while next.starts_with("INVITE ") {
+        // Sent again before it was answered.
+        next = b.recv();
+    }
+    assert!(next.starts_with("CANCEL "), "{next}");
+}
+
+/// A reply with the headers of the request, a To-tag added.
+fn answer(request: &str, status: &str) -> String {
+    let is_kept = |line: &&str| {
+        let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:", "Record-Route:"];
+        names.iter().any(|name| line.starts_with(name))
+    };
+    let lines: String = request
+        .lines()
+        .filter(is_kept)
+        .map(|line| match line.starts_with("To:") {
+            true => format!("{line};tag=there\r\n"),
+            false => format!("{line}\r\n"),
+        })
+        .collect();
+    format!("SIP/2.0 {status}\r\n{lines}Content-Length: 0\r\n\r\n")
 }
 
 /// Lines for sipp's `-inf`, one a user.
