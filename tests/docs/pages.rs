@@ -9,17 +9,11 @@ use ser::core::msg::RouteKind;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-/// Modules that have no page yet.
-const WITHOUT_PAGE: [&str; 1] = ["tm"];
-
-/// The modules of this repository by the names of their folders, as far as they have a page.
+/// The modules of this repository by the names of their folders.
 fn names() -> Vec<String> {
     let folders = std::fs::read_dir(root().join("modules")).expect("modules");
     let name = |e: std::fs::DirEntry| e.file_name().to_string_lossy().into_owned();
-    let names = folders.map(|e| name(e.expect("an entry")));
-    names
-        .filter(|n| path(n).exists() || !WITHOUT_PAGE.contains(&n.as_str()))
-        .collect()
+    folders.map(|e| name(e.expect("an entry"))).collect()
 }
 
 fn path(name: &str) -> PathBuf {
