@@ -208,8 +208,8 @@ pub enum ExprKind {
     Any(Vec<Expr>),
     Not(Box<Expr>),
     Compare {
-        left: Operand,
-        op: CmpOp,
+        left: Spanned<Operand>,
+        op: Spanned<CmpOp>,
         right: Spanned<Right>,
     },
     /// An operand that stands alone.

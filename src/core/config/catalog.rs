@@ -273,14 +273,8 @@ static MODULES: &[Known] = &[
 
 impl Known {
     fn has_function(&self, name: &str) -> bool {
-        self.functions
-            .split_whitespace()
-            .any(|written| match written.split_once('{') {
-                None => written == name,
-                Some((prefix, rest)) => name.strip_prefix(prefix).is_some_and(|tail| {
-                    rest.trim_end_matches('}').split(',').any(|end| end == tail)
-                }),
-            })
+        let mut written = self.functions.split_whitespace();
+        written.any(|written| spelt_out(written).iter().any(|known| known == name))
     }
 
     fn has_select(&self, text: &str) -> bool {
@@ -307,6 +301,24 @@ pub fn modules_of_select(text: &str) -> Vec<&'static str> {
 fn names(wanted: impl Fn(&Known) -> bool) -> Vec<&'static str> {
     let found = MODULES.iter().filter(|known| wanted(known));
     found.map(|known| known.module).collect()
+}
+
+/// Names of the functions of all modules but those that `without` names, for suggestions.
+pub fn functions(without: impl Fn(&str) -> bool) -> Vec<String> {
+    let wanted = MODULES.iter().filter(|known| !without(known.module));
+    let written = wanted.flat_map(|known| known.functions.split_whitespace());
+    written.flat_map(spelt_out).collect()
+}
+
+/// `P_{a,b}` is `P_a` and `P_b`.
+fn spelt_out(written: &str) -> Vec<String> {
+    match written.split_once('{') {
+        None => vec![written.to_owned()],
+        Some((prefix, rest)) => {
+            let ends = rest.trim_end_matches('}').split(',');
+            ends.map(|end| format!("{prefix}{end}")).collect()
+        }
+    }
 }
 
 /// Whether this is a module of SER.

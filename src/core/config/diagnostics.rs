@@ -1,11 +1,13 @@
 //! What is wrong with a file: message, place, and what would be right; shown with the line and a caret.
 
 use super::ast::Span;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use std::collections::HashMap;
 
 /// Most findings of each severity that are kept; more are only counted.
 const MAX_KEPT: usize = 100;
+/// Longest line that is shown, in bytes; of a longer one the place is told alone.
+const MAX_SHOWN: usize = 4000;
 
 /// A file as it was read.
 #[derive(Clone, Debug)]
@@ -114,6 +116,11 @@ impl Diagnostics {
         self.kept.get_mut(known)
     }
 
+    /// Whether further errors are only counted: no help is worth its trouble any more.
+    pub fn is_full(&self) -> bool {
+        self.errors >= MAX_KEPT
+    }
+
     /// Number of errors.
     pub fn errors(&self) -> usize {
         self.errors
@@ -172,14 +179,22 @@ impl Diagnostic {
         };
         let at = (self.span.start as usize).min(source.bytes.len());
         let (line_start, line) = source.line(at);
+        let number = source.position(self.span.start).0;
+        let title = level.primary_title(&self.message);
         let shown = Shown::of(line);
-        let start = shown.boundary(at - line_start);
-        let end = shown.boundary((self.span.end as usize).saturating_sub(line_start));
-        let snippet = Snippet::source(shown.text.as_str())
-            .path(source.name.as_str())
-            .line_start(source.position(self.span.start).0)
-            .annotation(AnnotationKind::Primary.span(start..end.max(start)));
-        let mut group = level.primary_title(&self.message).element(snippet);
+        let mut group = if line.len() > MAX_SHOWN {
+            let column = at - line_start + 1;
+            let origin = Origin::path(source.name.as_str()).line(number);
+            title.element(origin.char_column(column))
+        } else {
+            let start = shown.boundary(at - line_start);
+            let end = shown.boundary((self.span.end as usize).saturating_sub(line_start));
+            let snippet = Snippet::source(shown.text.as_str())
+                .path(source.name.as_str())
+                .line_start(number)
+                .annotation(AnnotationKind::Primary.span(start..end.max(start)));
+            title.element(snippet)
+        };
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help));
         }
@@ -260,9 +275,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_very_long_line_the_place_is_told() {
+        let mut found = Diagnostics::default();
+        found.error(span(9000, 9001), "here");
+        let shown = found.render(&source(&b"x".repeat(10_000)), false);
+        assert!(shown.contains("ser.cfg:1:9001"), "{shown}");
+        assert!(shown.len() < 200, "{shown}");
+    }
+
+    #[test]
     fn a_thousand_errors_are_counted_and_a_hundred_shown() {
         let mut found = Diagnostics::default();
-        let text = vec![b'~'; 1000];
+        let text = b"~~~~~~~~~\n".repeat(100);
         for at in 0..1000 {
             found.error(span(at, at + 1), "here");
         }

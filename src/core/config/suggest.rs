@@ -3,30 +3,38 @@
 /// The candidate with the smallest edit distance, if it is near enough to be meant.
 pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let limit = (word.len() / 3).clamp(1, 3);
+    let near = |candidate: &&str| candidate.len().abs_diff(word.len()) <= limit;
     candidates
         .into_iter()
+        .filter(near)
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance, letters compared without regard to case.
+/// How many letters must be put in, left out, changed or exchanged with their neighbour (optimal string
+/// alignment); letters are compared without regard to case.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (
         a.to_ascii_lowercase().into_bytes(),
         b.to_ascii_lowercase().into_bytes(),
     );
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = changed.min(row[j - 1] + 1).min(last[j] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before[j - 2] + 1);
+            }
+            row.push(best);
         }
+        before = std::mem::replace(&mut last, row);
     }
-    row[b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]
@@ -43,6 +51,7 @@ mod tests {
             nearest("sl_send_replay", ["sl_send_reply", "t_reply"]),
             Some("sl_send_reply")
         );
+        assert_eq!(nearest("form", ["from", "to"]), Some("from"));
         assert_eq!(nearest("quux", ["debug", "children"]), None);
     }
 }

@@ -135,6 +135,17 @@ impl<'a> Avps<'a> {
         };
         avp.map(|avp| avp.value)
     }
+    /// Where in [`Avps::as_slice`] the attribute is that `spec` names: the indexed one, else the first of
+    /// the first class that has any.
+    pub fn position(&self, spec: &AvpSpec) -> Option<usize> {
+        let mut all = self.matching(spec);
+        let found = match spec.index {
+            AvpIndex::None | AvpIndex::All => all.next(),
+            AvpIndex::At(n) if n > 0 => all.nth(n as usize - 1),
+            AvpIndex::At(n) => all.rev().nth((n.unsigned_abs() as usize).checked_sub(1)?),
+        }?;
+        self.items.iter().position(|avp| std::ptr::eq(avp, found))
+    }
     /// Whether there is at least one such attribute.
     pub fn any(&self, spec: &AvpSpec) -> bool {
         self.matching(spec).next().is_some()

@@ -344,21 +344,21 @@ fn exec(command: &str) -> i32 {
     1
 }
 
-/// Changes the flags of the first matching attribute, of all with `[]` or a pattern; 1 if the flag is
+/// Changes the flags of the attribute that `spec` names, of all with `[]` or a pattern; 1 if the flag is
 /// set on any of them afterwards.
 fn avp_flags(msg: &mut SipMsg<'_>, spec: &AvpSpec, change: impl Fn(&mut u32), bit: u32) -> i32 {
     let all = spec.index == AvpIndex::All || matches!(spec.name, AvpName::Regex(_));
+    let only = msg.avps.position(spec);
     let mut set = false;
-    for avp in msg
-        .avps
-        .as_mut_slice()
-        .iter_mut()
-        .filter(|avp| spec.matches(avp))
-    {
-        change(&mut avp.flags);
-        set |= avp.flags & bit != 0;
-        if !all {
-            break;
+    for (i, avp) in msg.avps.as_mut_slice().iter_mut().enumerate() {
+        let meant = if all {
+            spec.matches(avp)
+        } else {
+            only == Some(i)
+        };
+        if meant {
+            change(&mut avp.flags);
+            set |= avp.flags & bit != 0;
         }
     }
     if set { 1 } else { -1 }

@@ -30,12 +30,11 @@ impl Compiler<'_> {
                 Some(lowered)
             }
             Err(why) => {
-                let select = select::unresolved(&why);
-                if select.is_some_and(|select| self.select_may_be_missing(select)) {
-                    return None;
+                let usage = registry::signature(command);
+                if let Some(select) = select::unresolved(&why) {
+                    return self.no_select(&why, select, arg.span, Some(usage));
                 }
-                self.error_with(arg.span, why)
-                    .help(registry::signature(command));
+                self.error_with(arg.span, why).help(usage);
                 None
             }
         }

@@ -2,6 +2,7 @@
 //! page).
 
 use super::super::ast::{CmpOp as Op, Operand, Right, Span, Spanned};
+use super::super::scanner::parse_number;
 use super::Compiler;
 use crate::core::msg::RouteKind;
 use crate::core::net::Proto;
@@ -16,26 +17,25 @@ const MAX_LEN: i64 = 65535;
 impl Compiler<'_> {
     pub(super) fn comparison(
         &mut self,
-        left: &Operand,
-        op: Op,
+        left: &Spanned<Operand>,
+        op: &Spanned<Op>,
         right: &Spanned<Right>,
-        span: Span,
     ) -> Option<Expr> {
-        self.check_block(left, span)?;
-        if let Some(operand) = str_operand(left) {
-            return self.compare_text(operand, left, op, right, span);
+        self.check_block(&left.node, left.span)?;
+        if let Some(operand) = str_operand(&left.node) {
+            return self.compare_text(operand, op, right);
         }
-        if let Some(operand) = ip_operand(left) {
-            return self.compare_ip(operand, op, right, span);
+        if let Some(operand) = ip_operand(&left.node) {
+            return self.compare_ip(operand, op, right);
         }
-        if let Some(operand) = num_operand(left) {
-            return self.compare_number(operand, op, right, span);
+        if let Some(operand) = num_operand(&left.node) {
+            return self.compare_number(operand, op, right);
         }
-        match left {
-            Operand::Avp(name) => self.compare_avp(name, op, right, span),
-            Operand::Select(name) => self.compare_select(name, op, right, span),
-            Operand::Myself => self.compare_myself(op, right, span),
-            _ => self.error(span, "a number has nothing to be compared with"),
+        match &left.node {
+            Operand::Avp(name) => self.compare_avp(name, left.span, op, right),
+            Operand::Select(name) => self.compare_select(name, left.span, op, right),
+            Operand::Myself => self.compare_myself(left.span, op, right),
+            _ => self.error(left.span, "a number has nothing to be compared with"),
         }
     }
 
@@ -56,11 +56,11 @@ impl Compiler<'_> {
     }
 
     /// `==` and `!=`: whether it is negated.
-    fn equality(&mut self, op: Op, span: Span) -> Option<bool> {
-        match op {
+    fn equality(&mut self, op: &Spanned<Op>) -> Option<bool> {
+        match op.node {
             Op::Eq => Some(false),
             Op::Ne => Some(true),
-            _ => self.error(span, "invalid operator,== , !=, or =~ expected"),
+            _ => self.error(op.span, "invalid operator,== , !=, or =~ expected"),
         }
     }
 
@@ -70,8 +70,27 @@ impl Compiler<'_> {
             Right::Id(text) | Right::Host(text) => StrRight::Lit(text.as_bytes().into()),
             Right::Avp(name) => StrRight::Avp(self.avp(name, right.span)?),
             Right::Select(name) => StrRight::Select(self.select(name, right.span)?),
-            _ => return self.error(right.span, "string expected"),
+            _ => return self.no_string(right),
         })
+    }
+
+    fn no_string<T>(&mut self, right: &Spanned<Right>) -> Option<T> {
+        let found = self.error_with(right.span, "string expected");
+        if let Right::Int(n) = right.node {
+            found.help(format!("write it in quotes: \"{n}\""));
+        }
+        None
+    }
+
+    fn no_number<T>(&mut self, right: &Spanned<Right>) -> Option<T> {
+        let found = self.error_with(right.span, "number expected");
+        if let Right::Str(text) = &right.node
+            && let Ok(text) = std::str::from_utf8(text)
+            && parse_number(text).is_some()
+        {
+            found.help(format!("write it without quotes: {text}"));
+        }
+        None
     }
 
     fn pattern_right(&mut self, right: &Spanned<Right>) -> Option<Pattern> {
@@ -80,27 +99,25 @@ impl Compiler<'_> {
             Right::Id(text) | Right::Host(text) => self.pattern(text.as_bytes(), right.span),
             Right::Avp(name) => self.avp(name, right.span).map(Pattern::Avp),
             Right::Select(name) => self.select(name, right.span).map(Pattern::Select),
-            _ => self.error(right.span, "string expected"),
+            _ => self.no_string(right),
         }
     }
 
     fn compare_text(
         &mut self,
         left: StrOperand,
-        written: &Operand,
-        op: Op,
+        op: &Spanned<Op>,
         right: &Spanned<Right>,
-        span: Span,
     ) -> Option<Expr> {
-        if op == Op::Match {
+        if op.node == Op::Match {
             return Some(Expr::StrMatch {
                 left,
                 right: self.pattern_right(right)?,
             });
         }
-        let negate = self.equality(op, span)?;
+        let negate = self.equality(op)?;
         if right.node == Right::Myself {
-            if *written == Operand::Method {
+            if left == StrOperand::Method {
                 return self.error(right.span, "string expected");
             }
             return Some(Expr::UriMyself { left, negate });
@@ -115,11 +132,10 @@ impl Compiler<'_> {
     fn compare_ip(
         &mut self,
         left: IpOperand,
-        op: Op,
+        op: &Spanned<Op>,
         right: &Spanned<Right>,
-        span: Span,
     ) -> Option<Expr> {
-        if op == Op::Match {
+        if op.node == Op::Match {
             let pattern = match &right.node {
                 Right::Str(_) | Right::Id(_) | Right::Host(_) => self.pattern_right(right)?,
                 _ => return self.error(right.span, "string expected"),
@@ -130,7 +146,7 @@ impl Compiler<'_> {
                 right: IpRight::Pattern(pattern),
             });
         }
-        let negate = self.equality(op, span)?;
+        let negate = self.equality(op)?;
         let right = match &right.node {
             Right::Ip(ip) => single(*ip),
             Right::Net(ip, bits) => IpRight::Net(*ip, *bits),
@@ -156,12 +172,14 @@ impl Compiler<'_> {
     fn compare_number(
         &mut self,
         left: NumOperand,
-        op: Op,
+        op: &Spanned<Op>,
         right: &Spanned<Right>,
-        span: Span,
     ) -> Option<Expr> {
-        let Some(op) = ordering(op) else {
-            return self.error(span, "invalid operator: numbers know ==, !=, <, >, <=, >=");
+        let Some(op) = ordering(op.node) else {
+            return self.error(
+                op.span,
+                "invalid operator: numbers know ==, !=, <, >, <=, >=",
+            );
         };
         let is_proto = matches!(left, NumOperand::Proto | NumOperand::SndProto);
         let right = match &right.node {
@@ -172,7 +190,7 @@ impl Compiler<'_> {
                 Some(proto) => NumRight::Number(proto as i64),
                 None => return self.error(right.span, "udp, tcp, tls, sctp, ws or wss expected"),
             },
-            _ => return self.error(right.span, "number expected"),
+            _ => return self.no_number(right),
         };
         Some(Expr::Num { left, op, right })
     }
@@ -180,12 +198,12 @@ impl Compiler<'_> {
     fn compare_avp(
         &mut self,
         name: &str,
-        op: Op,
-        right: &Spanned<Right>,
         span: Span,
+        op: &Spanned<Op>,
+        right: &Spanned<Right>,
     ) -> Option<Expr> {
         let left = self.avp(name, span)?;
-        let Some(op) = ordering(op) else {
+        let Some(order) = ordering(op.node) else {
             return Some(Expr::AvpMatch {
                 left,
                 right: self.pattern_right(right)?,
@@ -199,12 +217,12 @@ impl Compiler<'_> {
             _ => return self.error(right.span, "string or number expected"),
         };
         let numeric = matches!(right_side, AvpRight::Number(_));
-        if !numeric && !matches!(op, CmpOp::Eq | CmpOp::Ne) {
-            return self.error(span, "invalid operator,== , !=, or =~ expected");
+        if !numeric && !matches!(order, CmpOp::Eq | CmpOp::Ne) {
+            return self.error(op.span, "invalid operator,== , !=, or =~ expected");
         }
         Some(Expr::Avp {
             left,
-            op,
+            op: order,
             right: right_side,
         })
     }
@@ -212,21 +230,21 @@ impl Compiler<'_> {
     fn compare_select(
         &mut self,
         name: &str,
-        op: Op,
-        right: &Spanned<Right>,
         span: Span,
+        op: &Spanned<Op>,
+        right: &Spanned<Right>,
     ) -> Option<Expr> {
         let left = self.select(name, span)?;
         if matches!(right.node, Right::Id(_) | Right::Host(_)) {
             return self.error(right.span, "string expected");
         }
-        if op == Op::Match {
+        if op.node == Op::Match {
             return Some(Expr::SelectMatch {
                 left,
                 right: self.pattern_right(right)?,
             });
         }
-        let negate = self.equality(op, span)?;
+        let negate = self.equality(op)?;
         Some(Expr::Select {
             left,
             negate,
@@ -235,22 +253,32 @@ impl Compiler<'_> {
     }
 
     /// `myself == uri` is `uri == myself`.
-    fn compare_myself(&mut self, op: Op, right: &Spanned<Right>, span: Span) -> Option<Expr> {
+    fn compare_myself(
+        &mut self,
+        span: Span,
+        op: &Spanned<Op>,
+        right: &Spanned<Right>,
+    ) -> Option<Expr> {
         let myself = Spanned {
             node: Right::Myself,
             span,
         };
-        match &right.node {
+        let operand = match &right.node {
             Right::Operand(operand)
                 if str_operand(operand).is_some() || ip_operand(operand).is_some() =>
             {
-                self.comparison(operand, op, &myself, span)
+                operand.clone()
             }
-            _ => self.error(
-                right.span,
-                "uri, from_uri, to_uri, src_ip or dst_ip expected",
-            ),
-        }
+            _ => {
+                let text = "uri, from_uri, to_uri, src_ip or dst_ip expected";
+                return self.error(right.span, text);
+            }
+        };
+        let operand = Spanned {
+            node: operand,
+            span: right.span,
+        };
+        self.comparison(&operand, op, &myself)
     }
 }
 

@@ -12,9 +12,7 @@ impl Compiler<'_> {
             ExprKind::All(all) => Expr::All(self.conditions(all)?),
             ExprKind::Any(all) => Expr::Any(self.conditions(all)?),
             ExprKind::Not(e) => Expr::Not(Box::new(self.condition(e)?)),
-            ExprKind::Compare { left, op, right } => {
-                self.comparison(left, *op, right, expr.span)?
-            }
+            ExprKind::Compare { left, op, right } => self.comparison(left, op, right)?,
             ExprKind::Test(operand) => self.test(operand, expr.span)?,
             ExprKind::Bits { attr, and, mask } => {
                 let spec = self.avp(&attr.node, attr.span)?;

@@ -87,12 +87,20 @@ impl Compiler<'_> {
         self.unknown_error(call)
     }
 
+    /// The function or command that `name` is a slip of the finger for.
+    fn near_function(&self, name: &str) -> Option<String> {
+        let loaded = registry::command_names().into_iter();
+        let known = loaded.chain(commands::names());
+        if let Some(near) = suggest::nearest(name, known) {
+            return Some(near.to_owned());
+        }
+        let elsewhere = catalog::functions(|module| self.missing.is(module));
+        suggest::nearest(name, elsewhere.iter().map(String::as_str)).map(str::to_owned)
+    }
+
     fn unknown_error<T>(&mut self, call: &Call) -> Option<T> {
         let name = call.name.node.as_str();
-        let known = registry::command_names()
-            .into_iter()
-            .chain(commands::names());
-        let near = suggest::nearest(name, known);
+        let near = self.near_function(name);
         let current = match retired::function(name) {
             Some(Fate::Renamed(new)) => new,
             _ => name,

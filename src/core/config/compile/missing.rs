@@ -23,12 +23,21 @@ impl Missing {
         Regex::new(&anchored).is_ok_and(|re| self.names.iter().any(|n| re.is_match(n.as_bytes())))
     }
 
-    /// Whether one of the `owners` is missing; where nobody knows an owner, whether something is
-    /// missing that is no module of SER, so that it may be the owner.
-    fn may_own(&self, owners: &[&str]) -> bool {
-        self.names.iter().any(|name| {
-            owners.contains(&name.as_str()) || owners.is_empty() && !catalog::is_module(name)
-        })
+    /// Whether that module is missing.
+    pub fn is(&self, module: &str) -> bool {
+        self.names.iter().any(|name| name == module)
+    }
+
+    /// Whether one of the `owners` is missing.
+    fn own(&self, owners: &[&str]) -> bool {
+        self.names
+            .iter()
+            .any(|name| owners.contains(&name.as_str()))
+    }
+
+    /// Whether something is missing that is no module of SER, so that nobody knows what it has.
+    fn have_unknown(&self) -> bool {
+        self.names.iter().any(|name| !catalog::is_module(name))
     }
 }
 
@@ -37,13 +46,20 @@ impl Compiler<'_> {
     /// name is a slip of the finger all the same.
     pub(super) fn function_may_be_missing(&self, name: &str, near: bool) -> bool {
         let owners = catalog::modules_of_function(name);
-        let anything = owners.is_empty() && !near && !self.missing.names.is_empty();
-        anything || self.missing.may_own(&owners)
+        if owners.is_empty() {
+            return !near && !self.missing.names.is_empty();
+        }
+        self.missing.own(&owners)
     }
 
-    /// Whether an unknown select may be one of a module that is missing.
-    pub(super) fn select_may_be_missing(&self, text: &str) -> bool {
-        self.missing.may_own(&catalog::modules_of_select(text))
+    /// Whether an unknown select may be one of a module that is missing; `begins_known`: its first
+    /// word, or nearly that, is one of a select that is there.
+    pub(super) fn select_may_be_missing(&self, text: &str, begins_known: bool) -> bool {
+        let owners = catalog::modules_of_select(text);
+        if owners.is_empty() {
+            return !begins_known && self.missing.have_unknown();
+        }
+        self.missing.own(&owners)
     }
 
     /// Whether a missing module may declare flags of attributes.

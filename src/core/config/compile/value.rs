@@ -22,17 +22,29 @@ impl Compiler<'_> {
     pub(super) fn select(&mut self, text: &str, span: Span) -> Option<Select> {
         match Select::compile(text) {
             Ok(select) => Some(select),
-            Err(_) if self.select_may_be_missing(text) => None,
-            Err(why) => {
-                let first = text.split(['.', '[']).next().unwrap_or(text);
-                let found = self.error_with(span, why);
-                let near = suggest::nearest(first, select::names()).filter(|near| *near != first);
-                if let Some(near) = near {
-                    found.help(format!("did you mean `@{near}`?"));
-                }
-                None
-            }
+            Err(why) => self.no_select(&why, text, span, None),
         }
+    }
+
+    /// Reports a select (or what holds one) that cannot be compiled, unless its module is missing.
+    pub(super) fn no_select<T>(
+        &mut self,
+        why: &str,
+        text: &str,
+        span: Span,
+        usage: Option<String>,
+    ) -> Option<T> {
+        let first = text.split(['.', '[']).next().unwrap_or(text);
+        let near = suggest::nearest(first, select::names());
+        if self.select_may_be_missing(text, near.is_some()) {
+            return None;
+        }
+        let found = self.error_with(span, why);
+        match near.filter(|near| *near != first) {
+            Some(near) => found.help(format!("did you mean `@{near}`?")),
+            None => usage.into_iter().for_each(|usage| found.help(usage)),
+        }
+        None
     }
 
     /// A literal pattern of `=~`.
@@ -95,7 +107,8 @@ impl Compiler<'_> {
             Written::Avp(avp) => AssignValue::Avp(self.avp(&avp.node, avp.span)?),
             Written::Select(select) => AssignValue::Select(self.select(&select.node, select.span)?),
             Written::Call(call) if self.kind == RouteKind::OnSend => {
-                return self.error(call.name.span, "command not allowed in onsend_route");
+                let text = format!("command not allowed in onsend_route: {}", call.name.node);
+                return self.error(call.name.span, text);
             }
             Written::Call(call) => AssignValue::Action(Box::new(self.call(call)?)),
             Written::Expr(expr) => AssignValue::Expr(self.condition(expr)?),

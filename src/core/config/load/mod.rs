@@ -110,7 +110,8 @@ impl Loader<'_> {
             .strip_prefix("lib")
             .filter(|bare| catalog::is_module(bare));
         let name = bare.unwrap_or(&name);
-        let unknown = matches!(why, LoadError::NotFound { .. }) && !catalog::is_module(name);
+        let known = catalog::is_module(name) || fate(name).is_some();
+        let unknown = matches!(why, LoadError::NotFound { .. }) && !known;
         let message = format!("failed to load module: {why}");
         let error = self.compiler.found.error(spec.span, message);
         if text.contains('/')

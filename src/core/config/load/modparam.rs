@@ -101,10 +101,11 @@ fn report(
     let error = found.error(span, format!("Can't set module parameter: {what}"));
     match why {
         ModParamError::NoModule => {
-            error.suggest(&shown, registry::modules().iter().map(|m| m.exports.name));
             if catalog::is_module(&shown) {
                 error.help(format!("loadmodule \"{shown}\" must stand above"));
             }
+            let loaded = registry::modules().into_iter().map(|m| m.exports.name);
+            error.suggest(&shown, loaded.chain(catalog::modules()));
         }
         ModParamError::Unknown { known, .. } => error.suggest(&param, known),
         ModParamError::BadRegex(_)

@@ -135,7 +135,14 @@ pub fn assign(
         Action::Ignored => text(value).map(drop),
     };
     if let Err(message) = result {
-        found.error(value.span, message);
+        let error = found.error(value.span, message);
+        match (&param.action, &value.node) {
+            (Action::Facility, ParamValue::Id(word)) => error.suggest(word, value::facilities()),
+            (Action::Str(_), ParamValue::Int(n)) => {
+                error.help(format!("write it in quotes: {} = \"{n}\"", name.node));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -50,6 +50,11 @@ pub(super) fn text(value: &Spanned<ParamValue>) -> Result<String, String> {
     }
 }
 
+/// Names of facilities, for suggestions.
+pub(super) fn facilities() -> impl Iterator<Item = &'static str> {
+    FACILITIES.iter().map(|(name, _)| *name)
+}
+
 pub(super) fn facility(value: &Spanned<ParamValue>) -> Result<i32, String> {
     let name = text(value)?;
     FACILITIES

@@ -11,10 +11,10 @@ impl Scanner<'_> {
             node: name.to_owned(),
             span: self.span_from(start),
         };
-        let known = params::find(&name.node);
-        if known.is_none() && self.raw(0) == Some(b'.') {
+        if self.raw(0) == Some(b'.') {
             return self.variable(name);
         }
+        let known = params::find(&name.node);
         let equals = self.eat("=");
         // 0.8 wrote `fork yes`.
         let value_follows =

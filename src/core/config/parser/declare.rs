@@ -7,8 +7,13 @@ use crate::core::config::scanner::{Scanner, parse_number};
 const MODPARAM: &str = "it is modparam(\"MODULE\", \"NAME\", VALUE); VALUE is a number or a string";
 
 impl Scanner<'_> {
+    /// The name of a flag or route.
     pub(super) fn name_or_string(&mut self) -> Option<Spanned<String>> {
         let start = self.start();
+        // The word that begins the next statement is no name.
+        if super::KEYWORDS.contains(&self.peek_word()) {
+            return None;
+        }
         let node = match self.string() {
             Some(text) => String::from_utf8_lossy(&text).into_owned(),
             None => self.word().to_owned(),

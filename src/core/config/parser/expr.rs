@@ -2,7 +2,6 @@
 //! applies to the whole comparison that follows.
 
 use crate::core::config::ast::{CmpOp, Expr, ExprKind, Operand, Right, Spanned};
-use crate::core::config::commands;
 use crate::core::config::scanner::Scanner;
 
 impl Scanner<'_> {
@@ -141,10 +140,12 @@ impl Scanner<'_> {
         if self.unclosed {
             return;
         }
-        let line = memchr::memchr_iter(b'\n', self.text(0, open)).count() + 1;
+        let line = (!self.diagnostics.is_full()).then(|| self.line_of(open));
         let at = self.last_end;
-        self.error_at(at, "missing )")
-            .help(format!("the ( in line {line} needs its )"));
+        let found = self.error_at(at, "missing )");
+        if let Some(line) = line {
+            found.help(format!("the ( in line {line} needs its )"));
+        }
     }
 
     fn comparison(&mut self, start: usize) -> Option<Expr> {
@@ -163,8 +164,17 @@ impl Scanner<'_> {
             let value = Box::new(self.assigned_value()?);
             return Some(self.joined(start, ExprKind::AssignAvp { target, value }));
         }
+        let left = Spanned {
+            node: left,
+            span: self.span_from(start),
+        };
+        let at = self.start();
         let Some(op) = self.operator() else {
-            return self.alone(start, left);
+            return self.alone(start, left.node);
+        };
+        let op = Spanned {
+            node: op,
+            span: self.span_from(at),
         };
         let right = self.compared_with()?;
         Some(self.joined(start, ExprKind::Compare { left, op, right }))
@@ -187,29 +197,17 @@ impl Scanner<'_> {
             let statement = self.statement()?;
             return Some(self.joined(start, ExprKind::Actions(vec![statement])));
         }
-        let bare = commands::is_bare(word) || self.behind_word() == Some(b'(');
-        let known = commands::group(word).is_some();
         let call = self.call(false)?;
-        if !bare && !known {
-            return self.no_word(start, &call.name.node);
+        if !call.parens && self.operator().is_some() {
+            let word = call.name.node.as_str();
+            let text = format!("syntax error: {word} is nothing that can be compared");
+            let known = super::operand::NAMES;
+            self.diagnostics
+                .error(call.name.span, text)
+                .suggest(word, known);
+            return None;
         }
         self.call_or_length(start, call)
-    }
-
-    /// A word that is neither operand nor command.
-    fn no_word(&mut self, start: usize, word: &str) -> Option<Expr> {
-        let compared = self.operator().is_some();
-        let known = super::operand::NAMES.into_iter();
-        let found = self.diagnostics.error(
-            Self::point(start).to(start + word.len()),
-            format!("syntax error: {word} is no condition"),
-        );
-        if compared {
-            found.suggest(word, known);
-        } else {
-            found.suggest(word, known.chain(commands::names()));
-        }
-        None
     }
 
     /// `len_gt(n)` of SER 0.8 is `msg:len > n`.
@@ -235,12 +233,19 @@ impl Scanner<'_> {
             self.error_from(start, text);
             return None;
         };
-        let right = Spanned {
-            node,
-            span: self.span_from(start),
+        let span = self.span_from(start);
+        let kind = ExprKind::Compare {
+            left: Spanned {
+                node: Operand::MsgLen,
+                span,
+            },
+            op: Spanned {
+                node: CmpOp::Gt,
+                span,
+            },
+            right: Spanned { node, span },
         };
-        let (left, op) = (Operand::MsgLen, CmpOp::Gt);
-        Some(self.joined(start, ExprKind::Compare { left, op, right }))
+        Some(self.joined(start, kind))
     }
 
     /// An operand without a comparison: attributes, selects and numbers may stand alone.

@@ -7,7 +7,7 @@ use crate::core::msg::RouteKind;
 impl Scanner<'_> {
     pub(super) fn route(&mut self, kind: RouteKind, start: usize) -> Option<Item> {
         let name = if self.eat("[") {
-            self.route_name(start)
+            self.route_name()
         } else {
             None
         };
@@ -30,7 +30,7 @@ impl Scanner<'_> {
     }
 
     /// The name and its `]`. A number is a name: `[0x1]` and `[1]` are the same.
-    fn route_name(&mut self, start: usize) -> Option<Spanned<String>> {
+    fn route_name(&mut self) -> Option<Spanned<String>> {
         let quoted = matches!(self.peek(), Some(b'"' | b'\''));
         let name = self.name_or_string();
         if name.is_none() {
@@ -39,7 +39,8 @@ impl Scanner<'_> {
                 .help("a number, a word or a string in quotes is expected");
         }
         if !self.eat("]") {
-            self.error_from(start, "] is missing behind the name of the route")
+            let at = self.start();
+            self.error_at(at, "] is missing behind the name of the route")
                 .help("a name with other characters than letters, digits and _ needs quotes");
             let rest = self.rest(self.at);
             let len = rest.iter().take_while(|b| !b"]{\n".contains(b)).count();

@@ -45,10 +45,13 @@ impl Scanner<'_> {
     /// A closing brace was forgotten: the blocks around this place end here.
     fn never_closed(&mut self, head: Span) {
         self.unclosed = true;
-        let line = memchr::memchr_iter(b'\n', self.text(0, self.at)).count() + 1;
-        let help = format!("{} in line {line} stands inside of it", self.peek_word());
+        let help = (!self.diagnostics.is_full()).then(|| {
+            let line = self.line_of(self.at);
+            format!("{} in line {line} stands inside of it", self.peek_word())
+        });
         let text = "this block has no closing }";
-        self.diagnostics.error(head, text).help(help);
+        let found = self.diagnostics.error(head, text);
+        help.into_iter().for_each(|help| found.help(help));
     }
 
     /// One statement with its semicolon.
@@ -94,29 +97,26 @@ impl Scanner<'_> {
         let word = self.word();
         let span = self.span_from(start);
         let next = self.peek();
-        if next == Some(b'(') {
+        let core = commands::group(word).is_some();
+        let foreign = commands::foreign(word);
+        let alone = matches!(next, Some(b';' | b'}') | None) && !core && foreign.is_none();
+        if next == Some(b'(') || alone {
             self.at = start;
             return self.call_statement(start);
         }
-        let (message, help) = if let Some(why) = commands::foreign(word) {
-            (
-                format!("bad command: there is no {word}"),
-                Some(why.to_owned()),
-            )
+        let (message, help) = if let Some(why) = foreign {
+            (no_such(word), Some(why.to_owned()))
         } else if matches!(word, "loadmodule" | "modparam" | "flags" | "avpflags") {
             let text = format!("bad command: {word} stands outside of route blocks");
             (text, Some("is a } missing above?".into()))
         } else if next == Some(b'=') {
             let text = format!("bad command: {word} cannot be assigned to");
             (text, Some("only attributes can: $name = value".into()))
-        } else if commands::group(word).is_some() {
+        } else if core {
             (
                 format!("bad {word} argument: missing"),
                 Some(commands::usage(word)),
             )
-        } else if matches!(next, Some(b';' | b'}') | None) {
-            let text = format!("missing '(' or ')' ? {word}()");
-            (text, None)
         } else {
             (format!("bad command: {word}"), None)
         };
@@ -133,8 +133,7 @@ impl Scanner<'_> {
         let word = self.peek_word();
         if let Some(why) = commands::foreign(word) {
             self.advance(word.len());
-            self.error_from(start, format!("bad command: there is no {word}"))
-                .help(why);
+            self.error_from(start, no_such(word)).help(why);
             self.skip_statement();
             return None;
         }
@@ -247,4 +246,9 @@ impl Scanner<'_> {
             span,
         })
     }
+}
+
+/// A statement of other languages.
+fn no_such(word: &str) -> String {
+    format!("bad command: there is no `{word}` in this language")
 }

@@ -121,6 +121,11 @@ impl<'s> Scanner<'s> {
         self.text(from, usize::MAX)
     }
 
+    /// The line that a byte stands in, from 1.
+    pub fn line_of(&self, at: usize) -> usize {
+        memchr::memchr_iter(b'\n', self.text(0, at)).count() + 1
+    }
+
     /// Start of the next thing.
     pub fn start(&mut self) -> usize {
         self.skip_blanks();

@@ -78,9 +78,12 @@ impl Compiler<'_> {
     /// The arguments are not what the command takes.
     fn bad_argument<T>(&mut self, call: &Call) -> Option<T> {
         let name = &call.name.node;
-        let (span, message) = match call.args.first() {
-            Some(arg) => (arg.span, format!("bad {name} argument")),
-            None => (call.name.span, format!("bad {name} argument: missing")),
+        let (span, message) = match (call.args.first(), call.args.last()) {
+            (Some(first), Some(last)) => {
+                let span = first.span.to(last.span.end as usize);
+                (span, format!("bad {name} argument"))
+            }
+            _ => (call.name.span, format!("bad {name} argument: missing")),
         };
         self.error_with(span, message).help(commands::usage(name));
         None
