@@ -47,6 +47,8 @@ struct Plan {
     mode: ForkMode,
     more: Overrides,
     shm_limit: u64,
+    /// The config file, as named.
+    config: String,
     /// Taken out when it is fixed up.
     program: Cell<Option<Program>>,
 }
@@ -100,6 +102,7 @@ fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
         mode,
         more,
         shm_limit,
+        config: early.config.display().to_string(),
         program: Cell::new(Some(program)),
     })
 }
@@ -290,7 +293,9 @@ fn set_limits(plan: &Plan) -> Result<(), Failed> {
 fn init(plan: &Plan) -> Result<(), Failed> {
     registry::init_modules()?;
     if let Some(mut program) = plan.program.take() {
-        program.fixup()?;
+        program
+            .fixup()
+            .map_err(|why| format!("{}: {why}", plan.config))?;
         script::install(program);
     }
     plan.identity.assume()?;

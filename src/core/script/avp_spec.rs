@@ -82,6 +82,11 @@ fn split_index(text: &[u8]) -> Option<(&[u8], AvpIndex)> {
     Some((&inner[..open], index))
 }
 
+/// Whether assignments to this class are possible from a script.
+pub fn is_writable(spec: &AvpSpec) -> bool {
+    !matches!(spec.class, Some(AvpClass::Domain | AvpClass::Global))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,12 +2,14 @@
 //! flags, formats (SER's route.c, action.c, select.c, and the formats of module xlog).
 
 mod action;
+mod assign;
 mod avp_spec;
 mod expr;
 mod flags;
 mod program;
 mod run;
 pub mod select;
+mod simple;
 mod subst;
 mod uri_edit;
 mod var_str;
@@ -15,7 +17,7 @@ mod variables;
 mod xl;
 
 pub use action::{Action, ActionKind, Arm, AssignValue, HostTarget, Pattern, ReturnValue, UriOp};
-pub use avp_spec::parse_avp_spec;
+pub use avp_spec::{is_writable, parse_avp_spec};
 pub use expr::{
     AvpRight, CmpOp, Expr, IpOperand, IpRight, NumOperand, NumRight, StrOperand, StrRight,
     status_text,
@@ -25,8 +27,8 @@ pub use flags::{
 };
 pub use program::{Program, Route, RouteTable, install, program};
 pub use run::{
-    CURRENT_LINE, is_writable, run_actions, run_onsend_route, run_reply_route, run_request_route,
-    run_route, run_top_route,
+    CURRENT_LINE, run_actions, run_onsend_route, run_reply_route, run_request_route, run_route,
+    run_top_route,
 };
 pub use select::{Select, SelectResult};
 pub use subst::Subst;

@@ -65,7 +65,9 @@ pub(super) fn compare_with<'a>(
         StrRight::Lit(lit) => lit,
         StrRight::Avp(spec) => match msg.avps.lookup(spec) {
             Some(AvpValue::Str(value)) => value,
-            Some(AvpValue::Int(n)) => msg.store(n.to_string().as_bytes()),
+            Some(AvpValue::Int(n)) => bumpalo::format!(in msg.arena, "{}", n as u32)
+                .into_bump_str()
+                .as_bytes(),
             None => return 0,
         },
         StrRight::Select(select) => match select.get(msg) {
