@@ -1,12 +1,10 @@
 //! CANCEL against everything that may be under way (RFC 3261 §9, §16.10).
 
 use crate::common::sip::{Phone, header};
-use crate::kit::{Proxy, RPC, Talks, ack, cancel, reply, uri};
+use crate::kit::{Proxy, Talks, ack, cancel, reply, uri};
 
 fn relaying() -> Proxy {
-    Proxy::new(&format!(
-        "modparam(\"tm\", \"wt_timer\", 500)\nroute {{ {RPC} t_relay(); }}\n"
-    ))
+    Proxy::new("modparam(\"tm\", \"wt_timer\", 500)\nroute { t_relay(); }\n")
 }
 
 #[test]
@@ -125,7 +123,7 @@ fn of_a_fork_only_what_rings_is_cancelled_at_once() {
     let (caller, a, b) = (Phone::new(), Phone::new(), Phone::new());
     let proxy = Proxy::new(&format!(
         "modparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} if (method == \"INVITE\") append_branch(\"{}\"); t_relay(); }}\n",
+         route {{ if (method == \"INVITE\") append_branch(\"{}\"); t_relay(); }}\n",
         uri("b", &b)
     ));
     let invite = caller.request("INVITE", &uri("a", &a));
@@ -213,14 +211,14 @@ fn a_cancel_with_another_branch_means_another_call() {
 #[test]
 fn a_cancelled_call_runs_its_failure_route_with_487() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} t_on_failure(\"F\"); t_relay(); }}\n\
-         failure_route[F] {{\n\
-         if (t_check_status(\"487\")) {{ xlog(\"L_ERR\", \"F: 487\\n\"); }}\n\
-         if (t_branch_timeout()) {{ xlog(\"L_ERR\", \"F: timeout\\n\"); }}\n\
-         if (t_branch_replied()) {{ xlog(\"L_ERR\", \"F: replied\\n\"); }} }}\n"
-    ));
+         route { t_on_failure(\"F\"); t_relay(); }\n\
+         failure_route[F] {\n\
+         if (t_check_status(\"487\")) { xlog(\"L_ERR\", \"F: 487\\n\"); }\n\
+         if (t_branch_timeout()) { xlog(\"L_ERR\", \"F: timeout\\n\"); }\n\
+         if (t_branch_replied()) { xlog(\"L_ERR\", \"F: replied\\n\"); } }\n",
+    );
     for rings in [false, true] {
         let invite = caller.request("INVITE", &uri("bob", &callee));
         caller.send(&invite, proxy.addr());

@@ -2,7 +2,7 @@
 
 use crate::common::sip::{Phone, header};
 use crate::common::wait_until;
-use crate::kit::{Proxy, RPC, Talks, ack, cancel, reply, uri};
+use crate::kit::{Proxy, Talks, ack, cancel, reply, uri};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -95,12 +95,10 @@ fn play(proxy: &Proxy, count: usize, times: usize, status: &str, canceled: bool)
 #[test]
 fn several_receivers_agree_on_each_transaction() {
     let proxy = Proxy::with_options(
-        &format!(
-            "modparam(\"tm\", \"wt_timer\", 1500)\n\
-             route {{ {RPC} t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }}\n\
-             onreply_route[O] {{ $x = @status; }}\n\
-             failure_route[F] {{ xlog(\"L_DBG\", \"%$x\\n\"); }}\n"
-        ),
+        "modparam(\"tm\", \"wt_timer\", 1500)\n\
+             route { t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }\n\
+             onreply_route[O] { $x = @status; }\n\
+             failure_route[F] { xlog(\"L_DBG\", \"%$x\\n\"); }\n",
         &["-n", "4"],
     );
     for _ in 0..6 {
@@ -115,10 +113,8 @@ fn several_receivers_agree_on_each_transaction() {
 #[test]
 fn without_memory_callers_are_told_so_and_later_all_is_as_before() {
     let proxy = Proxy::with_options(
-        &format!(
-            "modparam(\"tm\", \"fr_timer\", 8000)\nmodparam(\"tm\", \"wt_timer\", 300)\n\
-             route {{ {RPC} if (!t_relay()) {{ sl_reply_error(); }} }}\n"
-        ),
+        "modparam(\"tm\", \"fr_timer\", 8000)\nmodparam(\"tm\", \"wt_timer\", 300)\n\
+             route { if (!t_relay()) { sl_reply_error(); } }\n",
         &["-m", "24"],
     );
     let (caller, callee, sink) = (Phone::new(), Phone::new(), Phone::new());

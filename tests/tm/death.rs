@@ -1,21 +1,20 @@
 //! Processes that die in the middle of a route: their transactions come to an end all the same.
 
 use crate::common::sip::Phone;
-use crate::kit::{Proxy, RPC, Talks, ack, reply, uri};
+use crate::kit::{Proxy, Talks, ack, reply, uri};
 
 #[test]
 #[ignore = "the server ends with the process: it does not fork another one yet"]
 fn a_process_that_dies_in_a_route_leaves_the_caller_with_an_answer() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"fr_timer\", 1500)\nmodparam(\"tm\", \"wt_timer\", 300)\n\
-         route {{ {RPC}\n\
-         if (method == \"INFO\") {{ t_newtran(); test_abort(); }}\n\
+         route { if (method == \"INFO\") { t_newtran(); test_abort(); }\n\
          if (method == \"MESSAGE\") t_on_reply(\"O\"); else t_on_failure(\"F\");\n\
-         t_relay(); }}\n\
-         onreply_route[O] {{ test_abort(); }}\n\
-         failure_route[F] {{ test_abort(); }}\n"
-    ));
+         t_relay(); }\n\
+         onreply_route[O] { test_abort(); }\n\
+         failure_route[F] { test_abort(); }\n",
+    );
     let invite = caller.request("INVITE", &uri("a", &callee));
     caller.send(&invite, proxy.addr());
     let seen = callee.expect("INVITE");
@@ -38,11 +37,11 @@ fn a_process_that_dies_in_a_route_leaves_the_caller_with_an_answer() {
 #[ignore = "the server ends with the process: it does not fork another one yet"]
 fn the_timer_process_may_die_in_a_failure_route() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"fr_timer\", 1000)\nmodparam(\"tm\", \"wt_timer\", 300)\n\
-         route {{ {RPC} if (method == \"INVITE\") t_on_failure(\"F\"); t_relay(); }}\n\
-         failure_route[F] {{ test_abort(); }}\n"
-    ));
+         route { if (method == \"INVITE\") t_on_failure(\"F\"); t_relay(); }\n\
+         failure_route[F] { test_abort(); }\n",
+    );
     let invite = caller.request("INVITE", &uri("a", &callee));
     caller.send(&invite, proxy.addr());
     callee.expect("INVITE");

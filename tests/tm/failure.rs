@@ -1,13 +1,13 @@
 //! failure_route, and what it sees of onreply_route and branches.
 
 use crate::common::sip::Phone;
-use crate::kit::{Proxy, RPC, Talks, ack, reply, uri};
+use crate::kit::{Proxy, Talks, ack, reply, uri};
 
 /// A proxy whose INVITEs run failure_route[F] with this body.
 fn failing(more: &str, failure: &str) -> Proxy {
     Proxy::new(&format!(
         "modparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} t_on_failure(\"F\"); {more} t_relay(); }}\n\
+         route {{ t_on_failure(\"F\"); {more} t_relay(); }}\n\
          failure_route[F] {{\n{failure}\n}}\n"
     ))
 }
@@ -51,7 +51,7 @@ fn the_failure_route_sees_attributes_and_flags_of_request_and_replies() {
     let (caller, a, b) = (Phone::new(), Phone::new(), Phone::new());
     let proxy = Proxy::new(&format!(
         "modparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} $req = \"request\"; $num = 7; setflag(3); t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }}\n\
+         route {{ $req = \"request\"; $num = 7; setflag(3); t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }}\n\
          onreply_route[O] {{\n\
            if (status == \"180\") {{ $ring = \"180\"; $num = 8; setflag(4); }}\n\
            if (status == \"486\") {{ $busy = @status; resetflag(3); }} }}\n\
@@ -85,7 +85,7 @@ fn a_timeout_is_handled_like_a_reply_and_the_call_goes_on_elsewhere() {
     let (caller, a, b) = (Phone::new(), Phone::new(), Phone::new());
     let proxy = Proxy::new(&format!(
         "modparam(\"tm\", \"wt_timer\", 500)\nmodparam(\"tm\", \"fr_timer\", 600)\n\
-         route {{ {RPC} t_on_failure(\"F\"); t_relay(); }}\n\
+         route {{ t_on_failure(\"F\"); t_relay(); }}\n\
          failure_route[F] {{\n\
            if (t_branch_timeout()) {{ xlog(\"L_ERR\", \"F: timeout\\n\"); }}\n\
            if (t_any_timeout()) {{ xlog(\"L_ERR\", \"F: any timeout\\n\"); }}\n\
@@ -143,7 +143,7 @@ fn a_reply_that_the_script_still_looks_at_counts_before_another_is_passed_on() {
     let proxy = Proxy::with_options(
         &format!(
             "modparam(\"tm\", \"wt_timer\", 500)\n\
-             route {{ {RPC} t_on_reply(\"O\"); append_branch(\"{}\"); t_relay(); }}\n\
+             route {{ t_on_reply(\"O\"); append_branch(\"{}\"); t_relay(); }}\n\
              onreply_route[O] {{ if (status == \"200\") {{ xlog(\"L_ERR\", \"O: slow\\n\"); test_sleep(1500); }} }}\n",
             uri("b", &b)
         ),
@@ -168,7 +168,7 @@ fn what_comes_while_the_failure_route_runs_is_decided_behind_it() {
     let proxy = Proxy::with_options(
         &format!(
             "modparam(\"tm\", \"wt_timer\", 500)\n\
-             route {{ {RPC} t_on_failure(\"F\"); t_relay(); }}\n\
+             route {{ t_on_failure(\"F\"); t_relay(); }}\n\
              failure_route[F] {{ append_branch(\"{}\"); t_relay(); xlog(\"L_ERR\", \"F: slow\\n\"); test_sleep(1500); }}\n",
             uri("b", &b)
         ),
@@ -197,13 +197,13 @@ fn what_comes_while_the_failure_route_runs_is_decided_behind_it() {
 #[test]
 fn a_panic_in_a_route_leaves_the_caller_with_an_answer() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"wt_timer\", 500)\nmodparam(\"tm\", \"fr_timer\", 1500)\n\
-         route {{ {RPC} if (method == \"INFO\") {{ t_newtran(); test_panic(); }}\n\
-         if (method == \"MESSAGE\") t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }}\n\
-         onreply_route[O] {{ test_panic(); }}\n\
-         failure_route[F] {{ test_panic(); }}\n"
-    ));
+         route { if (method == \"INFO\") { t_newtran(); test_panic(); }\n\
+         if (method == \"MESSAGE\") t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }\n\
+         onreply_route[O] { test_panic(); }\n\
+         failure_route[F] { test_panic(); }\n",
+    );
     let invite = caller.request("INVITE", &uri("a", &callee));
     caller.send(&invite, proxy.addr());
     let seen = callee.expect("INVITE");
@@ -223,12 +223,12 @@ fn a_panic_in_a_route_leaves_the_caller_with_an_answer() {
 #[test]
 fn routes_may_take_longer_than_the_final_response_timer() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"fr_timer\", 500)\nmodparam(\"tm\", \"wt_timer\", 3000)\n\
-         route {{ {RPC} t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }}\n\
-         onreply_route[O] {{ if (status == \"200\") test_sleep(1500); }}\n\
-         failure_route[F] {{ if (t_check_status(\"480\")) {{ test_sleep(1500); t_reply(\"600\", \"slow\"); }} }}\n"
-    ));
+         route { t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }\n\
+         onreply_route[O] { if (status == \"200\") test_sleep(1500); }\n\
+         failure_route[F] { if (t_check_status(\"480\")) { test_sleep(1500); t_reply(\"600\", \"slow\"); } }\n",
+    );
     let invite = caller.request("INVITE", &uri("a", &callee));
     caller.send(&invite, proxy.addr());
     let seen = callee.expect("INVITE");

@@ -3,7 +3,12 @@
 use crate::common::sip::{Phone, header};
 use crate::common::{Foreground, PATIENCE, Setup, load, wait_until};
 use nix::sys::signal::Signal;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// Long enough that something would have come if it were to come.
 pub const SILENCE: Duration = Duration::from_millis(400);
@@ -12,14 +17,17 @@ pub const SILENCE: Duration = Duration::from_millis(400);
 pub struct Proxy {
     pub setup: Setup,
     pub server: Foreground,
+    /// Socket of module ctl.
+    control: PathBuf,
+    // Keeps the folder of that socket.
+    _folder: TempDir,
 }
 
 /// Modules that the scripts of these tests use.
-const MODULES: &[&str] = &["sl", "tm", "rr", "textops", "xlog", "testmod"];
+const MODULES: &[&str] = &["sl", "tm", "rr", "textops", "xlog", "ctl", "testmod"];
 
 impl Proxy {
-    /// With this text behind the `loadmodule` lines: parameters and routes. RPC requests are answered by
-    /// the script's own route RPC, see [`Proxy::rpc`].
+    /// With this text behind the `loadmodule` lines: parameters and routes.
     pub fn new(text: &str) -> Proxy {
         Proxy::with_options(text, &[])
     }
@@ -31,16 +39,22 @@ impl Proxy {
 
     /// The same with modules of the test's choice.
     pub fn with_modules(modules: &[&str], text: &str, options: &[&str]) -> Proxy {
+        let folder = tempfile::tempdir().expect("a folder");
+        let control = folder.path().join("ctl");
         let config = format!(
-            "{}{text}\nroute[RPC] {{\n\
-             if (test_rpc(\"@msg.header[\\\"X-Rpc\\\"]\")) {{ sl_send_reply(\"200\", \"$rpc\"); }}\n\
-             else {{ sl_send_reply(\"200\", \"$rpc\"); }}\ndrop;\n}}\n",
-            load(modules)
+            "{}modparam(\"ctl\", \"fifo\", \"unix:{}\")\n{text}",
+            load(modules),
+            control.display()
         );
         let setup = Setup::with_config(&config);
         let all = [&["-D", "-D", "-E"], options].concat();
         let server = setup.foreground(&all);
-        Proxy { setup, server }
+        Proxy {
+            setup,
+            server,
+            control,
+            _folder: folder,
+        }
     }
 
     /// Where it listens.
@@ -48,22 +62,32 @@ impl Proxy {
         self.setup.addr()
     }
 
-    /// Calls an RPC method through a request; the script must begin with [`RPC`].
+    /// Calls an RPC method over the line protocol of module ctl; `call` is the method and its parameters, `|`
+    /// between them. The answer is `200 OK` and the values, or the code and reason of a fault.
     pub fn rpc(&self, call: &str) -> String {
-        let phone = Phone::new();
-        let via = phone.addr().to_string();
-        let more = format!("X-Rpc: {call}\r\n");
-        let request = crate::common::sip::request("RPC", "sip:rpc@localhost", &via, &more);
-        let answer = phone.ask(request, self.addr());
-        let line = answer.lines().next().expect("a status line");
-        line.trim_start_matches("SIP/2.0 200 ").to_owned()
+        let mut stream = UnixStream::connect(&self.control).expect("module ctl listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let (method, parameters) = call.split_once('|').unwrap_or((call, ""));
+        let lines = parameters.split('|').filter(|p| !p.is_empty());
+        let lines: String = lines.map(|p| format!("{p}\n")).collect();
+        stream
+            .write_all(format!(":{method}:\n{lines}\n").as_bytes())
+            .expect("a request");
+        stream.shutdown(Shutdown::Write).expect("nothing more");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer.trim_end().replace('\n', " ")
     }
 
     /// One number of `tm.stats`.
     pub fn stat(&self, name: &str) -> i64 {
         let answer = self.rpc("tm.stats");
-        let mut words = answer.split_whitespace().skip_while(|word| *word != name);
-        let value = words.nth(1).unwrap_or_else(|| panic!("{name}: {answer}"));
+        let mut values = answer
+            .split([',', ' '])
+            .filter_map(|pair| pair.split_once(':'));
+        let (_, value) = values
+            .find(|(n, _)| *n == name)
+            .unwrap_or_else(|| panic!("{name}: {answer}"));
         value.parse().expect("a number")
     }
 
@@ -96,9 +120,6 @@ impl Proxy {
         number.parse().expect("a number of bytes")
     }
 }
-
-/// The first line of a main route whose test asks for RPC answers.
-pub const RPC: &str = "if (method == \"RPC\") { route(RPC); }\n";
 
 /// A reply to a request: its Via, From, To, Call-ID, CSeq and Record-Route lines. `tag`: for To where it has
 /// none; `more`: whole header lines.

@@ -2,11 +2,11 @@
 
 use crate::common::sip::{Phone, header};
 use crate::common::{Setup, load};
-use crate::kit::{Proxy, RPC, Talks, ack, cancel, reply, uri};
+use crate::kit::{Proxy, Talks, ack, cancel, reply, uri};
 
 fn relaying(more: &str) -> Proxy {
     Proxy::new(&format!(
-        "modparam(\"tm\", \"wt_timer\", 500)\n{more}route {{ {RPC} t_relay(); }}\n"
+        "modparam(\"tm\", \"wt_timer\", 500)\n{more}route {{ t_relay(); }}\n"
     ))
 }
 
@@ -173,7 +173,7 @@ fn branches_may_be_named_by_a_sum_of_the_request() {
     let (caller, a, b) = (Phone::new(), Phone::new(), Phone::new());
     let proxy = Proxy::new(&format!(
         "syn_branch=no\nmodparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} if (method == \"INVITE\") append_branch(\"{}\"); t_relay(); }}\n",
+         route {{ if (method == \"INVITE\") append_branch(\"{}\"); t_relay(); }}\n",
         uri("b", &b)
     ));
     let invite = caller.request("INVITE", &uri("a", &a));
@@ -249,7 +249,7 @@ fn to_callee(route: &str, callee: &Phone) -> Proxy {
     let port = callee.port().to_string();
     let route = route.replace("HOST", "127.0.0.1").replace("PORT", &port);
     Proxy::new(&format!(
-        "modparam(\"tm\", \"wt_timer\", 500)\nroute {{ {RPC} {route} }}\n"
+        "modparam(\"tm\", \"wt_timer\", 500)\nroute {{ {route} }}\n"
     ))
 }
 
@@ -405,7 +405,7 @@ fn a_replicated_invite_that_nobody_answers_ends() {
     let port = copy.port();
     let proxy = Proxy::new(&format!(
         "modparam(\"tm\", \"wt_timer\", 300)\nmodparam(\"tm\", \"fr_timer\", 500)\n\
-         route {{ {RPC} t_replicate(\"127.0.0.1\", \"{port}\"); t_replicate(\"127.255.255.255\", \"{port}\"); }}\n"
+         route {{ t_replicate(\"127.0.0.1\", \"{port}\"); t_replicate(\"127.255.255.255\", \"{port}\"); }}\n"
     ));
     caller.send(caller.request("INVITE", "sip:x@y"), proxy.addr());
     copy.expect("INVITE");
@@ -438,11 +438,11 @@ fn bad_arguments_are_refused_at_the_start() {
 #[test]
 fn a_branch_whose_send_fails_late_does_not_hide_what_the_others_said() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} append_branch(\"sip:x@127.255.255.255\"); t_relay(); }}\n\
-         onsend_route {{ if (to_ip == 127.255.255.255) {{ test_sleep(1000); }} }}\n"
-    ));
+         route { append_branch(\"sip:x@127.255.255.255\"); t_relay(); }\n\
+         onsend_route { if (to_ip == 127.255.255.255) { test_sleep(1000); } }\n",
+    );
     let invite = caller.request("INVITE", &uri("bob", &callee));
     caller.send(&invite, proxy.addr());
     let seen = callee.expect("INVITE");
@@ -457,11 +457,11 @@ fn a_branch_whose_send_fails_late_does_not_hide_what_the_others_said() {
 #[test]
 fn a_vetoed_request_is_neither_sent_nor_answered() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} t_relay(); }}\n\
-         onsend_route {{ if (@to.uri.user == \"bob\") {{ return(0); }} }}\n"
-    ));
+         route { t_relay(); }\n\
+         onsend_route { if (@to.uri.user == \"bob\") { return(0); } }\n",
+    );
     caller.send(
         caller.request("MESSAGE", &uri("bob", &callee)),
         proxy.addr(),

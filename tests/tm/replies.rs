@@ -1,19 +1,17 @@
 //! Replies of next hops: those that belong to nothing, that come again, that disagree.
 
 use crate::common::sip::{Phone, header, request};
-use crate::kit::{Proxy, RPC, Talks, ack, reply, uri};
+use crate::kit::{Proxy, Talks, ack, reply, uri};
 
 fn relaying() -> Proxy {
-    Proxy::new(&format!(
-        "modparam(\"tm\", \"wt_timer\", 500)\nroute {{ {RPC} t_relay(); }}\n"
-    ))
+    Proxy::new("modparam(\"tm\", \"wt_timer\", 500)\nroute { t_relay(); }\n")
 }
 
 /// A proxy that forks INVITEs to `b` as well.
 fn forking(b: &Phone) -> Proxy {
     Proxy::new(&format!(
         "modparam(\"tm\", \"wt_timer\", 500)\n\
-         route {{ {RPC} if (method == \"INVITE\") append_branch(\"{}\"); t_relay(); }}\n",
+         route {{ if (method == \"INVITE\") append_branch(\"{}\"); t_relay(); }}\n",
         uri("b", b)
     ))
 }

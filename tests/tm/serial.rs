@@ -1,7 +1,7 @@
 //! Forking to what a user has registered: in parallel, and serially by q.
 
 use crate::common::sip::{Phone, request};
-use crate::kit::{Proxy, RPC, Talks, ack, cancel, reply, uri};
+use crate::kit::{Proxy, Talks, ack, cancel, reply, uri};
 
 const MODULES: &[&str] = &[
     "sl",
@@ -11,6 +11,7 @@ const MODULES: &[&str] = &[
     "xlog",
     "usrloc",
     "registrar",
+    "ctl",
     "testmod",
 ];
 
@@ -18,8 +19,7 @@ const MODULES: &[&str] = &[
 fn registrar(params: &str, calls: &str, more: &str) -> Proxy {
     let text = format!(
         "modparam(\"tm\", \"wt_timer\", 500)\n{params}\
-         route {{ {RPC}\n\
-         if (@msg.header[\"X-Nat\"] == \"1\") {{ setflag(4); }}\n\
+         route {{ if (@msg.header[\"X-Nat\"] == \"1\") {{ setflag(4); }}\n\
          if (method == \"REGISTER\") {{ save(\"location\"); drop; }}\n\
          if (method == \"CANCEL\" || method == \"ACK\") {{ t_relay(); drop; }}\n\
          {calls}\n}}\n{more}"

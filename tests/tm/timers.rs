@@ -2,7 +2,7 @@
 
 use crate::common::sip::{Phone, header};
 use crate::common::wait_until;
-use crate::kit::{Proxy, RPC, Talks, ack, reply, uri};
+use crate::kit::{Proxy, Talks, ack, reply, uri};
 use std::time::Duration;
 
 /// With these parameters (`name, value` pairs) and this main route.
@@ -14,15 +14,14 @@ fn proxy(params: &[(&str, &str)], route: &str) -> Proxy {
     Proxy::new(&format!("{params}{route}"))
 }
 
-/// A main route that answers RPC and relays.
-fn relay() -> String {
-    format!("route {{ {RPC} t_relay(); }}\n")
-}
+/// A main route that relays.
+const RELAY: &str = "route { t_relay(); }
+";
 
 #[test]
 fn an_invite_that_nobody_answers_gets_408_and_a_late_200_is_passed_on() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = proxy(&[("fr_timer", "700"), ("wt_timer", "1000")], &relay());
+    let proxy = proxy(&[("fr_timer", "700"), ("wt_timer", "1000")], RELAY);
     let invite = caller.request("INVITE", &uri("bob", &callee));
     caller.send(&invite, proxy.addr());
     let seen = callee.expect("INVITE");
@@ -44,7 +43,7 @@ fn an_invite_that_nobody_answers_gets_408_and_a_late_200_is_passed_on() {
 #[test]
 fn another_request_that_nobody_answers_gets_408_and_its_late_reply_goes_nowhere() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = proxy(&[("fr_timer", "700"), ("wt_timer", "2000")], &relay());
+    let proxy = proxy(&[("fr_timer", "700"), ("wt_timer", "2000")], RELAY);
     let message = caller.request("MESSAGE", &uri("bob", &callee));
     caller.send(&message, proxy.addr());
     let seen = callee.expect("MESSAGE");
@@ -76,7 +75,7 @@ fn a_ringing_call_ends_silently_unless_the_timer_is_to_be_noisy() {
         ),
     ] {
         let (caller, callee) = (Phone::new(), Phone::new());
-        let proxy = proxy(&params, &relay());
+        let proxy = proxy(&params, RELAY);
         let invite = caller.request("INVITE", &uri("bob", &callee));
         caller.send(&invite, proxy.addr());
         let seen = callee.expect("INVITE");
@@ -107,7 +106,7 @@ fn a_negative_reply_is_repeated_until_the_ack_or_the_end() {
             ("wt_timer", "300"),
             ("retr_timer1", "200"),
         ],
-        &relay(),
+        RELAY,
     );
     for acked in [true, false] {
         let invite = caller.request("INVITE", &uri("bob", &callee));
@@ -135,9 +134,7 @@ fn a_200_made_here_is_repeated_until_an_ack_with_its_tag() {
             ("wt_timer", "300"),
             ("retr_timer1", "200"),
         ],
-        &format!(
-            "route {{ {RPC} if (!t_newtran()) drop; if (method == \"INVITE\") t_reply(\"200\", \"here\"); }}\n"
-        ),
+        "route { if (!t_newtran()) drop; if (method == \"INVITE\") t_reply(\"200\", \"here\"); }\n",
     );
     let invite = caller.request("INVITE", "sip:bob@localhost");
     caller.send(&invite, proxy.addr());
@@ -160,7 +157,7 @@ fn a_200_made_here_is_repeated_until_an_ack_with_its_tag() {
 #[test]
 fn requests_that_come_again_while_their_transaction_ends_are_answered_each_time() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = proxy(&[("wt_timer", "150"), ("delete_timer", "100")], &relay());
+    let proxy = proxy(&[("wt_timer", "150"), ("delete_timer", "100")], RELAY);
     let mut forwarded = 0;
     for round in 0..40 {
         let message = caller.request("MESSAGE", &uri("bob", &callee));
@@ -209,46 +206,42 @@ fn the_script_sets_the_timers_in_every_kind_of_route() {
         (
             "request",
             false,
-            "route { RPC t_set_fr(\"0\", \"400\"); t_relay(); }\n",
+            "route { t_set_fr(\"0\", \"400\"); t_relay(); }\n",
         ),
-        (
-            "request",
-            true,
-            "route { RPC t_set_fr(\"400\"); t_relay(); }\n",
-        ),
+        ("request", true, "route { t_set_fr(\"400\"); t_relay(); }\n"),
         (
             "request behind t_newtran",
             true,
-            "route { RPC t_newtran(); t_set_fr(\"400\"); t_relay(); }\n",
+            "route { t_newtran(); t_set_fr(\"400\"); t_relay(); }\n",
         ),
         (
             "attribute",
             true,
-            "route { RPC $x = \"400\"; t_set_fr(\"$x\"); t_relay(); }\n",
+            "route { $x = \"400\"; t_set_fr(\"$x\"); t_relay(); }\n",
         ),
         (
             "branch",
             true,
-            "route { RPC t_on_branch(\"B\"); t_relay(); }\nbranch_route[B] { t_set_fr(400, 600000); }\n",
+            "route { t_on_branch(\"B\"); t_relay(); }\nbranch_route[B] { t_set_fr(400, 600000); }\n",
         ),
         (
             "branch",
             false,
-            "route { RPC t_on_branch(\"B\"); t_relay(); }\nbranch_route[B] { t_set_fr(0, 400); }\n",
+            "route { t_on_branch(\"B\"); t_relay(); }\nbranch_route[B] { t_set_fr(0, 400); }\n",
         ),
         (
             "reply",
             true,
-            "route { RPC t_on_reply(\"O\"); t_relay(); }\nonreply_route[O] { if (status == \"180\") t_set_fr(400); }\n",
+            "route { t_on_reply(\"O\"); t_relay(); }\nonreply_route[O] { if (status == \"180\") t_set_fr(400); }\n",
         ),
         (
             "request behind t_relay",
             false,
-            "route { RPC t_relay(); t_set_fr(0, 400); }\n",
+            "route { t_relay(); t_set_fr(0, 400); }\n",
         ),
     ] {
         let (caller, callee) = (Phone::new(), Phone::new());
-        let proxy = proxy(&long, &text.replace("RPC", RPC));
+        let proxy = proxy(&long, text);
         let invite = caller.request("INVITE", &uri("bob", &callee));
         caller.send(&invite, proxy.addr());
         let seen = callee.expect("INVITE");
@@ -268,7 +261,7 @@ fn a_failure_route_sets_the_timers_of_the_branches_that_it_adds() {
     let proxy = proxy(
         &[("fr_timer", "600000"), ("fr_inv_timer", "600000")],
         &format!(
-            "route {{ {RPC} t_on_failure(\"F\"); t_relay(); }}\n\
+            "route {{ t_on_failure(\"F\"); t_relay(); }}\n\
              failure_route[F] {{ t_set_fr(0, 500); append_branch(\"{}\"); t_relay(); }}\n",
             uri("b", &b)
         ),
@@ -291,9 +284,7 @@ fn attributes_set_the_timers_in_seconds() {
             ("fr_timer_avp", "\"$t.fr_timer\""),
             ("fr_inv_timer_avp", "\"$fr_inv\""),
         ],
-        &format!(
-            "route {{ {RPC} if (method == \"MESSAGE\") $t.fr_timer = 1; $t.fr_inv = \"1\"; t_relay(); }}\n"
-        ),
+        "route { if (method == \"MESSAGE\") $t.fr_timer = 1; $t.fr_inv = \"1\"; t_relay(); }\n",
     );
     caller.send(
         caller.request("MESSAGE", &uri("bob", &callee)),
@@ -318,7 +309,7 @@ fn each_provisional_reply_begins_the_ringing_time_anew_if_it_is_to() {
                 ("noisy_ctimer", "1"),
                 ("restart_fr_on_each_reply", value),
             ],
-            &relay(),
+            RELAY,
         );
         caller.send(caller.request("INVITE", &uri("bob", &callee)), proxy.addr());
         let seen = callee.expect("INVITE");

@@ -2,7 +2,7 @@
 //! them.
 
 use crate::common::sip::{Phone, header};
-use crate::kit::{Proxy, RPC, Talks, reply, uri};
+use crate::kit::{Proxy, Talks, reply, uri};
 use crate::messages::every_message;
 
 #[test]
@@ -11,8 +11,7 @@ fn every_torture_message_is_relayed_or_refused_without_a_panic() {
     let port = callee.port();
     let proxy = Proxy::new(&format!(
         "modparam(\"tm\", \"fr_timer\", 800)\nmodparam(\"tm\", \"wt_timer\", 200)\n\
-         route {{ {RPC}\n\
-         $x = \"@to.tag\"; t_on_branch(\"B\"); t_on_reply(\"O\"); t_on_failure(\"F\");\n\
+         route {{ $x = \"@to.tag\"; t_on_branch(\"B\"); t_on_reply(\"O\"); t_on_failure(\"F\");\n\
          if (method == \"TEST\") {{ t_relay(); drop; }}\n\
          t_relay_to_udp(\"127.0.0.1\", \"{port}\");\n}}\n\
          branch_route[B] {{ $y = \"@ruri.user\"; }}\n\
@@ -54,12 +53,12 @@ fn assert_alive(proxy: &Proxy, caller: &Phone, callee: &Phone) {
 #[test]
 fn a_transaction_takes_any_torture_message_for_a_reply() {
     let (caller, callee) = (Phone::new(), Phone::new());
-    let proxy = Proxy::new(&format!(
+    let proxy = Proxy::new(
         "modparam(\"tm\", \"fr_timer\", 3000)\nmodparam(\"tm\", \"wt_timer\", 200)\n\
-         route {{ {RPC} t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }}\n\
-         onreply_route[O] {{ $z = \"@to.tag\"; $v = \"@contact\"; }}\n\
-         failure_route[F] {{ $r = @tm.uac[0].resp; }}\n"
-    ));
+         route { t_on_reply(\"O\"); t_on_failure(\"F\"); t_relay(); }\n\
+         onreply_route[O] { $z = \"@to.tag\"; $v = \"@contact\"; }\n\
+         failure_route[F] { $r = @tm.uac[0].resp; }\n",
+    );
     for (name, bytes) in every_message() {
         let method = if bytes.len() % 2 == 0 {
             "INVITE"

@@ -24,13 +24,6 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("test_hang", hang, None),
     command("test_fixup_panics", nothing, Some(fixup_panics)),
     Command {
-        name: "test_rpc",
-        func: crate::rpc::call,
-        params: &[ArgType::VarStr],
-        fixup: None,
-        routes: RouteMask::ALL,
-    },
-    Command {
         name: "test_sleep",
         func: sleep,
         params: &[ArgType::Int],

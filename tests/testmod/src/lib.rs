@@ -6,7 +6,6 @@ mod commands;
 mod hooks;
 mod life;
 mod resolving;
-mod rpc;
 mod rpc_process;
 mod uac;
 
