@@ -747,3 +747,112 @@ fn without_fork_waiters_are_called_in_the_main_process() {
     site.start_with(&["-D", "-E"]);
     assert_eq!(site.resolves("sip:a.test:1", 1), "udp:127.0.0.1:1 later");
 }
+
+#[test]
+fn cache_and_blacklist_can_be_looked_at_and_emptied_by_rpc() {
+    let ctl = load(&["ctl"]);
+    let socket = std::env::temp_dir().join(format!("dns-rpc-{}", std::process::id()));
+    let mut site = Site::forwarding(&format!(
+        "use_dst_blacklist=yes\n{ctl}modparam(\"ctl\", \"fifo\", \"unixs:{}\")",
+        socket.display()
+    ));
+    let phone = Phone::new();
+    let records = [srv(1, 1, phone.port(), "h.test")];
+    site.names.has("_sip._udp.a.test", Rtype::SRV, &records);
+    site.names.has_ip("h.test", "127.0.0.1");
+    site.names.has_ip("broadcast.test", "127.255.255.255");
+    site.start();
+    let rpc = |method: &str| {
+        let answer = common::rpc::call(&socket, method, &[]);
+        assert_eq!(
+            answer.first().map(String::as_str),
+            Some("200 OK"),
+            "{answer:?}"
+        );
+        answer[1..].to_vec()
+    };
+    let memory = rpc("dns.mem_info");
+    assert_eq!(memory, ["0", "512000"]);
+    site.reaches("sip:a.test", &phone);
+    site.fails("sip:gone.test:1");
+    site.fails("sip:broadcast.test:5060");
+
+    let all = rpc("dns.debug");
+    let entry = |name: &str| {
+        let at = all.iter().position(|v| v == name);
+        &all[at.unwrap_or_else(|| panic!("{name}: {all:?}"))..][..7]
+    };
+    assert_eq!(entry("_sip._udp.a.test")[1], "33");
+    assert_eq!(entry("_sip._udp.a.test")[6], "0");
+    assert_eq!(entry("gone.test")[6], "1", "leads nowhere");
+    let left: i32 = entry("h.test")[4].parse().unwrap();
+    assert!((1..=300).contains(&left), "{all:?}");
+    let records = rpc("dns.debug_all");
+    let target = format!("h.test:{}", phone.port());
+    assert!(records.contains(&target), "{records:?}");
+    assert!(records.contains(&"127.0.0.1".to_owned()), "{records:?}");
+    let sizes: i64 = all.chunks(7).map(|e| e[2].parse::<i64>().unwrap()).sum();
+    assert_eq!(rpc("dns.mem_info"), [sizes.to_string(), "512000".into()]);
+    assert_eq!(rpc("dns.delete_all"), [(all.len() / 7).to_string()]);
+    assert_eq!(rpc("dns.mem_info"), ["0", "512000"]);
+
+    let listed = rpc("dst_blacklist.debug");
+    assert_eq!(listed[..3], ["udp", "127.255.255.255", "5060"]);
+    assert_eq!(listed[4], "2", "sending failed");
+    assert_eq!(rpc("dst_blacklist.mem_info")[1], "256000");
+    assert_eq!(rpc("dst_blacklist.delete_all"), ["1"]);
+    assert_eq!(rpc("dst_blacklist.mem_info"), ["0", "256000"]);
+}
+
+#[test]
+fn the_cache_stays_within_its_memory() {
+    let ctl = load(&["ctl"]);
+    let socket = std::env::temp_dir().join(format!("dns-mem-{}", std::process::id()));
+    let mut site = Site::forwarding(&format!(
+        "dns_cache_mem=10\n{ctl}modparam(\"ctl\", \"fifo\", \"unixs:{}\")",
+        socket.display()
+    ));
+    site.start();
+    for n in 0..200 {
+        site.fails(&format!("sip:host{n}.gone.test:1"));
+    }
+    let memory = common::rpc::call(&socket, "dns.mem_info", &[]);
+    let used: i64 = memory[1].parse().unwrap();
+    assert!((1_000..=10_240).contains(&used), "{memory:?}");
+    assert_eq!(site.names.count(), 200);
+    site.fails("sip:host199.gone.test:1");
+    assert_eq!(site.names.count(), 200, "the newest is known");
+    for n in 0..100 {
+        site.fails(&format!("sip:host{n}.gone.test:1"));
+    }
+    assert!(site.names.count() > 250, "most others had to go");
+}
+
+#[test]
+fn more_names_than_can_be_asked_at_a_time_wait_for_their_turn() {
+    const NAMES: usize = 600;
+    let (mut site, phone) = (Site::relaying("dns_retr_time=10"), Phone::new());
+    let ip = Rr::Ip([127, 0, 0, 1].into());
+    for n in 0..NAMES {
+        let say = Say::Records(300, vec![ip.clone()]);
+        let late = Say::Late(Duration::from_millis(50), Box::new(say));
+        site.names.say(&format!("host{n}.test"), Rtype::A, late);
+    }
+    site.start();
+    let caller = Phone::new();
+    for n in 0..NAMES {
+        let uri = format!("sip:host{n}.test:{}", phone.port());
+        caller.send(caller.request("MESSAGE", &uri), site.addr());
+        if n % 20 == 0 {
+            site.answers_options();
+        }
+    }
+    let mut came = std::collections::BTreeSet::new();
+    wait_until("all arrive", || {
+        while let Some((message, _)) = phone.try_recv(Duration::from_millis(1)) {
+            let text = String::from_utf8_lossy(&message).into_owned();
+            came.insert(first_line(&text).to_owned());
+        }
+        came.len() == NAMES
+    });
+}

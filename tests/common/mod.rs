@@ -9,6 +9,7 @@ pub mod dump;
 pub mod lossy;
 pub mod player;
 pub mod proxy;
+pub mod rpc;
 pub mod shipped;
 pub mod sip;
 pub mod sipp;

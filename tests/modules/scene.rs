@@ -1,9 +1,7 @@
 //! A running server with one receiver, a client and a next hop, each on a socket of its own.
 
-use crate::common::{Foreground, PATIENCE, Setup, module};
-use std::io::{Read, Write};
-use std::net::{Shutdown, UdpSocket};
-use std::os::unix::net::UnixStream;
+use crate::common::{Foreground, PATIENCE, Setup, module, rpc};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
@@ -119,16 +117,7 @@ impl Scene {
     /// Calls an RPC method by the text protocol of module ctl, whose socket the script has put at `@RPC@`;
     /// the lines of the answer.
     pub fn rpc(&self, method: &str, params: &[&str]) -> Vec<String> {
-        let socket = UnixStream::connect(&self.rpc).expect("module ctl listens");
-        let mut socket = socket;
-        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        let params: String = params.iter().map(|p| format!("{p}\n")).collect();
-        let request = format!(":{method}:\n{params}\n");
-        socket.write_all(request.as_bytes()).expect("it is sent");
-        socket.shutdown(Shutdown::Write).expect("nothing more");
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer).expect("an answer");
-        answer.lines().map(str::to_owned).collect()
+        rpc::call(&self.rpc, method, params)
     }
 
     /// The log so far.

@@ -76,10 +76,9 @@ impl Shown {
     fn of(entry: &Entry, now: u32) -> Shown {
         let left = i64::from(entry.left(now) / TICKS_HZ.cast_signed());
         let flags = if entry.failure.is_some() { BAD_NAME } else { 0 };
-        let name = String::from_utf8_lossy(&entry.name).into_owned();
         Shown {
             values: [
-                RpcValue::Str(name.into_bytes()),
+                RpcValue::Str(without_dot(&entry.name).to_vec()),
                 RpcValue::Int(entry.rtype as i64),
                 RpcValue::Int(entry.size() as i64),
                 // Entries are copied, not referred to: the table alone holds them.
@@ -95,9 +94,14 @@ impl Shown {
     }
 }
 
+/// As SER shows names.
+fn without_dot(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
 fn describe_records(entry: &Entry) -> Vec<String> {
     let set = entry.records();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let text = |name: &[u8]| String::from_utf8_lossy(without_dot(name)).into_owned();
     match entry.rtype {
         RecordType::A | RecordType::Aaaa => set.addresses().map(|ip| ip.to_string()).collect(),
         RecordType::Srv => set

@@ -5,9 +5,12 @@ use crate::core::dns::{Destination, Destinations, Outcome, Query, register_handl
 use crate::ipc::{lease_slot, test_segment};
 use std::sync::Mutex;
 
-static CALLS: Mutex<Vec<(u64, u64, Result<u16, Failure>)>> = Mutex::new(Vec::new());
+/// Test, waiter, and the port of the first destination.
+type Call = (u64, u64, Result<u16, Failure>);
 
-/// Notes test, waiter, and the port of the first destination.
+static CALLS: Mutex<Vec<Call>> = Mutex::new(Vec::new());
+
+/// Notes a call.
 fn note(data: [u64; 4], outcome: &Outcome) {
     let port = outcome.as_ref().map(|all| all.rest()[0].port);
     let call = (data[0], data[1], port.map_err(|why| *why));
