@@ -2,7 +2,7 @@
 
 use super::header::{any, body, contact, credentials, cseq, required_body, via};
 use super::tail::{name_addr, uri};
-use super::{Part, SelectFn, SelectResult, select_fn, sys};
+use super::{Part, SelectFn, SelectResult, branch, select_fn, sys};
 use crate::core::forward::text::push_number;
 use crate::core::msg::{BumpVec, SipMsg};
 use crate::core::sip::{FirstLine, HdrType, Message};
@@ -88,7 +88,7 @@ pub fn resolve(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
         "dst" => sys::address(parts, |msg| msg.rcv.dst),
         "received" => sys::received(parts),
         "sys" => sys::sys(parts),
-        "branch" => sys::branch(parts),
+        "branch" => branch::branch(parts),
         "cfg_get" => sys::cfg_get(parts),
         "event" => alone(required_body(HdrType::Event)),
         name => match plain_header(name) {
@@ -249,6 +249,29 @@ fn first_line<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
 mod tests {
     use super::super::parse;
     use super::*;
+
+    #[test]
+    fn what_is_no_part_of_a_select_is_refused() {
+        for (text, level) in [
+            ("src.ip.x", 2),
+            ("received.port.x", 2),
+            ("cseq.num.x", 2),
+            ("branch.q.x", 2),
+            ("branch.count.x", 2),
+            ("sys.pid.x", 1),
+            ("method.x", 1),
+            ("from.uri.user.x", 3),
+            ("via[1].host.x", 2),
+            ("contact.q.x", 2),
+            ("msg.len.x", 2),
+            ("cfg_get.x.y", 2),
+        ] {
+            let parts = parse(text).expect(text);
+            assert_eq!(resolve(&parts).err(), Some(level), "{text}");
+        }
+        let parts = parse("branch.uri[0].user").expect("well-formed");
+        assert!(resolve(&parts).is_ok());
+    }
 
     #[test]
     fn every_suggested_name_is_known() {

@@ -121,6 +121,9 @@ where
 
 /// `@cseq .num .method`.
 pub fn cseq(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
+    if parts.len() > 2 {
+        return Err(2);
+    }
     match parts.get(1).map(|p| p.name.as_str()) {
         None => Ok(required_body(HdrType::CSeq)),
         Some("num") => Ok(select_fn(|msg| {

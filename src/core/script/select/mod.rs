@@ -3,6 +3,7 @@
 //! A select is resolved once, when ser.cfg is read, to a function; at run time it gives a value, null, or
 //! an error, which are three different things in expressions and formats.
 
+mod branch;
 mod core_table;
 mod header;
 mod sys;

@@ -2,16 +2,29 @@
 
 use super::super::variables::variable;
 use super::{Part, SelectFn, SelectResult, select_fn};
-use crate::core::forward::text::{push_ip, push_number, push_q};
-use crate::core::msg::{Branch, BumpVec, SipMsg};
+use crate::core::forward::text::{push_ip, push_number};
+use crate::core::msg::{BumpVec, SipMsg};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-fn text<'a>(msg: &SipMsg<'a>, write: impl FnOnce(&mut BumpVec<'a, u8>)) -> SelectResult<'a> {
+/// A select's text, written into the arena.
+pub(super) fn text<'a>(
+    msg: &SipMsg<'a>,
+    write: impl FnOnce(&mut BumpVec<'a, u8>),
+) -> SelectResult<'a> {
     let mut out = BumpVec::with_capacity_in(48, msg.arena);
     write(&mut out);
     SelectResult::Value(out.into_bump_slice())
+}
+
+/// The second element, which is the last one.
+fn last(parts: &[Part]) -> Result<&str, usize> {
+    match parts {
+        [_, part] => Ok(&part.name),
+        [_] => Err(1),
+        _ => Err(2),
+    }
 }
 
 /// `@src.{ip,port,ip_port}`, `@dst.{…}`.
@@ -19,7 +32,7 @@ pub fn address(
     parts: &[Part],
     of: for<'a, 'b> fn(&'b SipMsg<'a>) -> SocketAddr,
 ) -> Result<Box<SelectFn>, usize> {
-    let (ip, port) = match parts.get(1).map(|p| p.name.as_str()).ok_or(1usize)? {
+    let (ip, port) = match last(parts)? {
         "ip" => (true, false),
         "port" => (false, true),
         "ip_port" => (true, true),
@@ -44,7 +57,7 @@ fn write_address(out: &mut BumpVec<'_, u8>, addr: SocketAddr, ip: bool, port: bo
 
 /// `@received.{proto,ip,port,ip_port,proto_ip_port}`.
 pub fn received(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
-    let (proto, ip, port) = match parts.get(1).map(|p| p.name.as_str()).ok_or(1usize)? {
+    let (proto, ip, port) = match last(parts)? {
         "proto" => (true, false, false),
         "ip" => (false, true, false),
         "port" => (false, false, true),
@@ -120,69 +133,4 @@ fn unique(out: &mut BumpVec<'_, u8>) {
         crate::core::time::unix_time() as u32
     );
     debug_assert!(written.is_ok(), "a growing buffer takes everything");
-}
-
-/// `@branch.count`, `.uri[n] .dst_uri[n] .uriq[n] .q[n]`; counted from 0, without index all of them.
-pub fn branch(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
-    let part = parts.get(1).ok_or(1usize)?;
-    let write: fn(&mut BumpVec<'_, u8>, &Branch<'_>) = match part.name.as_str() {
-        "count" => {
-            return Ok(select_fn(|msg| {
-                let count = msg.branches.as_slice().len();
-                text(msg, |out| push_number(out, count as u64))
-            }));
-        }
-        "uri" => |out, b| out.extend_from_slice_copy(b.uri),
-        "dst_uri" => |out, b| out.extend_from_slice_copy(b.dst_uri.unwrap_or_default()),
-        "q" => |out, b| write_q(out, b.q),
-        "uriq" => |out, b| write_uri_q(out, b.uri, b.q),
-        _ => return Err(1),
-    };
-    let index = part.number();
-    Ok(select_fn(move |msg| {
-        let all = msg.branches.as_slice();
-        if all.is_empty() {
-            return SelectResult::Value(b"");
-        }
-        let chosen = match index {
-            None => all,
-            Some(n) => {
-                let at = if n < 0 {
-                    all.len().checked_sub(n.unsigned_abs() as usize)
-                } else {
-                    Some(n as usize)
-                };
-                match at.and_then(|at| all.get(at..=at)) {
-                    Some(one) => one,
-                    None => return SelectResult::Null,
-                }
-            }
-        };
-        text(msg, |out| {
-            for (i, branch) in chosen.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write(out, branch);
-            }
-        })
-    }))
-}
-
-/// A q value as `0.5`; nothing when unspecified.
-fn write_q(out: &mut BumpVec<'_, u8>, q: i32) {
-    if q >= 0 {
-        push_q(out, q);
-    }
-}
-
-/// `<uri>;q=0.5`; the URI alone in brackets when it has no q.
-fn write_uri_q(out: &mut BumpVec<'_, u8>, uri: &[u8], q: i32) {
-    out.push(b'<');
-    out.extend_from_slice_copy(uri);
-    out.push(b'>');
-    if q >= 0 {
-        out.extend_from_slice_copy(b";q=");
-        push_q(out, q);
-    }
 }
