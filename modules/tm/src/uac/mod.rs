@@ -107,6 +107,7 @@ impl Start<'_> {
             let mut branch = ready.branch(t.fr, now)?;
             branch.later = ShmStr::try_new_in(later, table::tag())?;
             t.branches.try_push(branch)?;
+            t.uas.fr_at = tick::NEVER;
             t.set_timers(now);
             Ok(())
         });
@@ -127,6 +128,7 @@ impl Start<'_> {
             branch.later = ShmStr::try_new_in(later, table::tag())?;
             branch.fr_at = tick::after(now, t.fr);
             t.branches.try_push(branch)?;
+            t.uas.fr_at = tick::NEVER;
             t.set_timers(now);
             Ok(())
         });
@@ -138,13 +140,16 @@ impl Start<'_> {
         Ok((!self.is_ack()).then_some(id))
     }
 
-    /// Makes the transaction, without a branch yet.
+    /// Makes the transaction, without a branch yet; should this process not come to that, it ends after a while.
     fn insert(&self) -> Result<TxId, SerError> {
         let mut bucket = table::lock(self.index);
         let uid = table::new_uid(&bucket);
         let t = self.build(uid)?;
         let id = t.id();
-        bucket.insert(t).map_err(|ShmFull| SerError::OUT_OF_MEM)?;
+        let t = bucket.insert(t).map_err(|ShmFull| SerError::OUT_OF_MEM)?;
+        let now = tick::now();
+        t.uas.fr_at = tick::after(now, t.fr);
+        t.set_timers(now);
         drop(bucket);
         stats::created(true);
         Ok(id)
