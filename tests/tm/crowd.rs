@@ -101,6 +101,7 @@ fn several_receivers_agree_on_each_transaction() {
              failure_route[F] { xlog(\"L_DBG\", \"%$x\\n\"); }\n",
         &["-n", "4"],
     );
+    let before = proxy.shared_memory();
     for _ in 0..6 {
         play(&proxy, 12, 4, "200 OK", false);
         play(&proxy, 12, 4, "486 Busy Here", false);
@@ -108,6 +109,7 @@ fn several_receivers_agree_on_each_transaction() {
     }
     proxy.wait_idle();
     assert_eq!(proxy.stat("waiting"), 0);
+    assert_eq!(proxy.shared_memory(), before, "nothing is left behind");
 }
 
 #[test]

@@ -99,6 +99,14 @@ impl Proxy {
         lines.map(|(_, text)| text.to_owned()).collect()
     }
 
+    /// Waits until the script has logged just that behind `label: `.
+    pub fn expect_logged(&self, label: &str, lines: &[&str]) {
+        wait_until("the script goes on", || {
+            self.logged(label).len() >= lines.len()
+        });
+        assert_eq!(self.logged(label), lines);
+    }
+
     /// Waits until no transaction is left.
     pub fn wait_idle(&self) {
         wait_until("all transactions end", || self.stat("current") == 0);

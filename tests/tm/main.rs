@@ -14,6 +14,7 @@ mod death;
 mod failure;
 mod matching;
 mod replies;
+mod script;
 mod selects;
 mod serial;
 mod timers;

@@ -30,9 +30,10 @@ pub enum NewTran {
 /// Makes the transaction of `msg`.
 pub fn newtran(msg: &mut SipMsg<'_>) -> NewTran {
     let ctx = context::get();
-    if let Some(id) = ctx.transaction {
+    if let Some(id) = ctx.transaction.filter(|_| ctx.created) {
         return NewTran::Exists(id);
     }
+    // One that was only looked up is another message's: this one is a retransmission.
     let incoming = match read(msg) {
         Ok(incoming) => incoming,
         Err(error) => return NewTran::Failed(error),
