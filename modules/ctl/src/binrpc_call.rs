@@ -121,11 +121,13 @@ impl RpcContext for Context<'_> {
         }
     }
     fn next_double(&mut self) -> Result<f64, RpcFault> {
-        match self.next("float")? {
-            Record::Double(n) => Ok(n),
-            Record::Int(n) => Ok(n as f64),
-            _ => Err(self.mismatch("float")),
-        }
+        let read = match self.next("float")? {
+            Record::Double(n) => Some(n),
+            Record::Int(n) => Some(n as f64),
+            Record::Str(text) => std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()),
+            _ => None,
+        };
+        read.ok_or_else(|| self.mismatch("float"))
     }
     fn has_next(&self) -> bool {
         !self.params.is_empty()

@@ -6,11 +6,11 @@
 use crate::address::Protocol;
 use crate::binrpc_call::{answer, bad_request, fault_packet};
 use crate::endpoint::Endpoint;
-use crate::line_call;
 use crate::who::Peer;
 use ser::core::net::control::write_patiently;
 use ser::core::rpc::binrpc::{Error, read_header};
 use ser::core::rpc::line::Sink;
+use ser::core::rpc::line_frame;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -179,13 +179,13 @@ impl Connection {
     }
 
     fn answer_line(&mut self) -> bool {
-        let Some(end) = line_call::end_of_request(&self.input) else {
-            self.closing |= self.input.len() > line_call::MAX_REQUEST;
+        let Some(end) = line_frame::end_of_request(&self.input) else {
+            self.closing |= self.input.len() > line_frame::MAX_REQUEST;
             return false;
         };
         let request: Vec<u8> = self.input.drain(..end).collect();
         let mut sink = Patient(&self.stream);
-        let done = line_call::run(&request, &mut sink);
+        let done = line_frame::run(&request, &mut sink);
         self.closing |= done.is_err();
         true
     }

@@ -6,7 +6,7 @@
 //! | `endpoint` | what is listened on, opened before privileges are dropped |
 //! | `handler` | the process `ctl handler`: one loop over everything |
 //! | `connection` | one client of a stream socket |
-//! | `binrpc_call`, `line_call` | one request, from its bytes to those of its reply |
+//! | `binrpc_call` | one BINRPC request, from its bytes to those of its reply |
 //! | `who` | the methods `ctl.*` |
 
 mod address;
@@ -14,7 +14,6 @@ mod binrpc_call;
 mod connection;
 mod endpoint;
 mod handler;
-mod line_call;
 mod who;
 
 use address::{Address, Protocol};

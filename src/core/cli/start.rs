@@ -18,7 +18,8 @@ use crate::core::process::daemonize::{self, Inherited, Launcher};
 use crate::core::process::pidfile::{PgidFile, PidFile};
 use crate::core::process::privileges::{Identity, Unknown};
 use crate::core::process::{
-    Attendant, Attended, Heritage, OwnReceiver, Stop, Table, limits, say_thanks,
+    Attendant, Attended, Heritage, OwnReceiver, Stop, Table, clean_up, limits, say_thanks,
+    serve_core_fifo, serve_core_unixsock,
 };
 use crate::core::script::{self, Program};
 use crate::core::settings::{self, Settings};
@@ -256,9 +257,9 @@ fn live_to_the_end(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Fail
 fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
     let signals = Attended::begin().map_err(|e| format!("cannot catch signals: {e}"))?;
     set_limits(plan)?;
-    init(plan).inspect_err(|_| registry::destroy_modules())?;
+    init(plan).inspect_err(|_| clean_up())?;
     let attendant = heritage(plan).and_then(|h| Ok(Attendant::new(h, signals)?));
-    let mut attendant = attendant.inspect_err(|_| registry::destroy_modules())?;
+    let mut attendant = attendant.inspect_err(|_| clean_up())?;
     let started = attendant
         .start()
         .and_then(|()| attendant.close_terminal())
@@ -292,6 +293,11 @@ fn set_limits(plan: &Plan) -> Result<(), Failed> {
 /// The modules, then the script's arguments, then down with the privileges.
 fn init(plan: &Plan) -> Result<(), Failed> {
     registry::init_modules()?;
+    // In no-fork mode nobody would serve them.
+    if plan.mode != ForkMode::NoFork {
+        serve_core_fifo()?;
+        serve_core_unixsock()?;
+    }
     if let Some(mut program) = plan.program.take() {
         program
             .fixup()

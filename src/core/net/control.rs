@@ -87,7 +87,8 @@ impl Made {
     }
 }
 
-/// Makes room at `path`: a socket that nobody listens on and a pipe are removed; anything else stays.
+/// Makes room at `path`: a socket that nobody listens on and a pipe that nobody reads are removed; anything else
+/// stays.
 fn clear(path: &Path) -> io::Result<()> {
     let stat = match lstat(path) {
         Err(Errno::ENOENT) => return Ok(()),
@@ -105,7 +106,15 @@ fn clear(path: &Path) -> io::Result<()> {
                 "another server listens on it",
             ));
         }
-    } else if kind != SFlag::S_IFIFO {
+    } else if kind == SFlag::S_IFIFO {
+        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        if open(path, flags, Mode::empty()).is_ok() {
+            return Err(io::Error::new(
+                ErrorKind::AddrInUse,
+                "another server reads it",
+            ));
+        }
+    } else {
         return Err(io::Error::new(
             ErrorKind::AlreadyExists,
             "there is a file that is neither a socket nor a pipe",
@@ -221,6 +230,11 @@ mod tests {
         std::fs::write(&path, "text").unwrap();
         assert!(unix_stream(&path, &ANY).is_err());
         assert!(fifo(&path, &ANY).is_err());
+        let pipe = dir.path().join("fifo");
+        let (first, _) = fifo(&pipe, &ANY).unwrap();
+        assert!(fifo(&pipe, &ANY).is_err(), "it is read");
+        drop(first);
+        assert!(fifo(&pipe, &ANY).is_ok());
         assert_eq!(std::fs::read(&path).unwrap(), b"text");
     }
 

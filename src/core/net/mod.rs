@@ -1,6 +1,8 @@
 //! Addresses, listening sockets, and the thin layer of system calls that reads and sends.
 
+pub mod clients;
 pub mod control;
+pub mod http;
 mod interfaces;
 mod ip_text;
 mod listeners;

@@ -7,12 +7,15 @@
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
 //! | `dns_resolver` | the resolver process |
+//! | `stream_server` | a process of a module that serves clients of stream sockets |
+//! | `fifo_server`, `unixsock_server` | the processes of those names, where they are configured |
 //! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods` | all |
 
 mod attendant;
 mod child;
 pub mod daemonize;
 mod dns_resolver;
+mod fifo_server;
 mod fork;
 mod hooks;
 pub mod limits;
@@ -27,16 +30,23 @@ mod shared;
 mod shutdown;
 mod signals;
 mod slow_timer;
+mod stream_server;
 mod table;
 mod timer;
 pub mod title;
 mod udp_receiver;
+mod unixsock_server;
 
 pub use attendant::{Attendant, Heritage, Stop};
+pub use fifo_server::{FifoSpec, serve_fifo};
+pub(in crate::core) use fifo_server::{remove_fifos, serve_core_fifo};
 pub use hooks::{ProcessSpec, register_process, register_procs, registered_procs};
 pub use no_fork::OwnReceiver;
 pub use panics::install_panic_hook;
 pub use shared::{ProcessInfo, describe, max_procs, process_count, processes};
-pub use shutdown::say_thanks;
+pub use shutdown::{clean_up, say_thanks};
 pub use signals::{Attended, idle, stop_if_told};
+pub use stream_server::serve_streams;
 pub use table::{Entry, Role, State, Table, rank};
+pub use unixsock_server::{UnixSockSpec, serve_unixsock};
+pub(in crate::core) use unixsock_server::{remove_unixsock, serve_core_unixsock};

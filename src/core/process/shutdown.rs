@@ -23,7 +23,7 @@ impl Attendant {
         self.log_table();
         self.stop_children();
         start_watchdog(self.heritage.exit_timeout);
-        registry::destroy_modules();
+        clean_up();
         if stop.is_some() {
             memory::log_private();
             memory::log_shared();
@@ -64,6 +64,13 @@ impl Attendant {
             }
         }
     }
+}
+
+/// Destroys what the modules hold, and removes FIFOs and sockets of the core.
+pub fn clean_up() {
+    registry::destroy_modules();
+    super::remove_fifos();
+    super::remove_unixsock();
 }
 
 /// The last line of a server that was told to stop.

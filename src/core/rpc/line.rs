@@ -3,7 +3,7 @@
 //! A request is `:METHOD:REPLYNAME`, a parameter a line, and an empty line; the reply is `CODE REASON` and a
 //! line for each value. Structs stand on one line with the members in reverse order of adding.
 
-use super::{RpcContext, RpcFault, RpcValue};
+use super::{RpcContext, RpcEnd, RpcFault, RpcMethod, RpcRest, RpcValue, old_names};
 use std::fmt::Write as _;
 use std::io;
 
@@ -70,6 +70,10 @@ pub fn is_plain_name(name: &[u8]) -> bool {
 pub trait Sink {
     /// Takes a piece of the reply; an error: the client is gone.
     fn write(&mut self, piece: &[u8]) -> io::Result<()>;
+    /// The reply is complete and leaves now, where it would not by itself.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Sink for Vec<u8> {
@@ -88,6 +92,17 @@ pub struct LineContext<'s> {
     kept: Vec<u8>,
     begun: bool,
     sink: &'s mut dyn Sink,
+    /// Whether a reply may come later.
+    may_wait: bool,
+    rest: Option<RpcRest>,
+    /// The client took no more: nothing further is sent.
+    broken: Option<io::ErrorKind>,
+}
+
+/// The method of a request, which may be an old name.
+fn find(name: &[u8]) -> Option<&'static RpcMethod> {
+    let present = || super::find(old_names::present(name)?.as_bytes());
+    super::find(name).or_else(present)
 }
 
 impl<'s> LineContext<'s> {
@@ -98,19 +113,42 @@ impl<'s> LineContext<'s> {
             kept: Vec::new(),
             begun: false,
             sink,
+            may_wait: false,
+            rest: None,
+            broken: None,
         }
     }
 
     /// Looks the method up, runs it, and sends the whole reply.
     pub fn run(request: Request, sink: &mut dyn Sink) -> io::Result<()> {
+        LineContext::run_or_wait(request, sink, false).map(drop)
+    }
+
+    /// The same; if it `may_wait`, a reply that is not there yet comes back, for [`LineContext::reply`].
+    pub fn run_or_wait(
+        request: Request,
+        sink: &mut dyn Sink,
+        may_wait: bool,
+    ) -> io::Result<Option<RpcRest>> {
         let name = String::from_utf8_lossy(&request.method).into_owned();
-        let method = super::find(&request.method);
+        let method = find(&request.method);
         let mut ctx = LineContext::new(request, sink);
+        ctx.may_wait = may_wait;
         let result = match method {
             Some(method) => super::call(method, &mut ctx),
             None => Err(RpcFault::new(500, format!("Command '{name}' not found"))),
         };
-        ctx.end(result)
+        match ctx.rest.take() {
+            Some(rest) if result.is_ok() => Ok(Some(rest)),
+            _ => ctx.end(result).map(|()| None),
+        }
+    }
+
+    /// Sends a reply that came later.
+    pub fn reply(end: RpcEnd, sink: &mut dyn Sink) -> io::Result<()> {
+        let mut ctx = LineContext::new(Request::default(), sink);
+        let added = end.values.into_iter().try_for_each(|v| ctx.add(v));
+        ctx.end(added.and(end.result))
     }
 
     fn next_line(&mut self) -> Result<Vec<u8>, RpcFault> {
@@ -131,6 +169,9 @@ impl<'s> LineContext<'s> {
 
     /// Status line, then what was kept: values that were added before a fault are sent as well.
     fn end(&mut self, result: Result<(), RpcFault>) -> io::Result<()> {
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
+        }
         match result {
             Ok(()) => self.begin(200, "OK")?,
             Err(fault) => {
@@ -166,14 +207,23 @@ impl RpcContext for LineContext<'_> {
         if self.kept.len() < KEPT {
             return Ok(());
         }
-        let gone = |e: io::Error| RpcFault::new(500, format!("the client is gone: {e}"));
-        self.begin(200, "OK").map_err(gone)?;
+        let begun = self.begin(200, "OK");
         let kept = std::mem::take(&mut self.kept);
-        self.sink.write(&kept).map_err(gone)
+        begun.and_then(|()| self.sink.write(&kept)).map_err(|e| {
+            self.broken = Some(e.kind());
+            RpcFault::new(500, format!("the client is gone: {e}"))
+        })
     }
     fn finish(&mut self) -> Result<(), RpcFault> {
         let sent = self.end(Ok(()));
         sent.map_err(|e| RpcFault::new(500, format!("the client is gone: {e}")))
+    }
+    fn later(&mut self, rest: RpcRest) -> Result<(), RpcRest> {
+        if !self.may_wait {
+            return Err(rest);
+        }
+        self.rest = Some(rest);
+        Ok(())
     }
 }
 

@@ -4,8 +4,12 @@
 pub mod binrpc;
 mod core_methods;
 pub mod line;
+pub mod line_frame;
+mod old_names;
+pub mod pipe;
 mod registry;
 mod system;
+pub mod values;
 
 pub use core_methods::note_start;
 pub(in crate::core) use registry::register_core;

@@ -127,6 +127,9 @@ pub fn assign(
         Action::Stored(ValueType::Int) => {
             number(value, MIN_INT, MAX32).map(|n| store(target, param, n.to_string()))
         }
+        Action::Stored(ValueType::Any) if matches!(value.node, ParamValue::Int(_)) => {
+            number(value, MIN_INT, MAX32).map(|n| store(target, param, n.to_string()))
+        }
         Action::Stored(_) => text(value).map(|v| store(target, param, v)),
         Action::Warned(why) => {
             found.warning(name.span, format!("{}: {why}", name.node));
@@ -216,8 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_is_a_name_or_a_number() {
+        let stored = |value| set("fifo_user", value).0.settings.stored;
+        let is = |text: &str| [("fifo_user".to_owned(), text.to_owned())];
+        assert_eq!(stored(ParamValue::Int(5)), is("5"));
+        assert_eq!(stored(ParamValue::Id("ser".into())), is("ser"));
+    }
+
+    #[test]
     fn retired_parameters_only_warn() {
-        let found = set("fifo", ParamValue::Str(b"/tmp/ser_fifo".to_vec())).1;
+        let found = set("fifo_db_url", ParamValue::Str(b"sql://x".to_vec())).1;
         assert_eq!((found.errors(), found.warnings()), (0, 1));
     }
 }

@@ -133,31 +133,35 @@ pub(super) static PARAMS: &[Param] = &[
     ),
     // Older generations.
     of(&["mpath", "loadpath"], Action::ModulePath),
+    of(&["fifo"], Action::Stored(ValueType::Str)),
+    int(&["fifo_mode"], 0, 0o7777, |s, n| {
+        s.store("fifo_mode", n.to_string());
+    }),
+    of(&["fifo_user"], Action::Stored(ValueType::Any)),
+    of(&["fifo_group"], Action::Stored(ValueType::Any)),
+    of(&["fifo_dir"], Action::Stored(ValueType::Str)),
     warned(
-        &[
-            "fifo",
-            "fifo_mode",
-            "fifo_user",
-            "fifo_group",
-            "fifo_dir",
-            "fifo_db_url",
-        ],
-        "the core has no FIFO any more; the value has no effect. Load module ctl: \
-         modparam(\"ctl\", \"fifo\", \"fifo:/tmp/ser_fifo\"), and use sercmd or serctl",
+        &["fifo_db_url"],
+        "the FIFO no longer reaches the database; the value has no effect",
     ),
-    warned(
-        &[
-            "unix_sock",
-            "unix_sock_mode",
-            "unix_sock_user",
-            "unix_sock_group",
-            "unix_tx_timeout",
-            "sock_mode",
-            "sock_user",
-            "sock_group",
-        ],
-        "the core has no such socket any more; the value has no effect. Load module ctl: \
-         modparam(\"ctl\", \"binrpc\", \"unixs:…\")",
+    of(&["unix_sock"], Action::Stored(ValueType::Str)),
+    int(&["unix_sock_children"], 1, 64, |s, n| {
+        s.store("unix_sock_children", n.to_string());
+    }),
+    // Milliseconds.
+    int(&["unix_tx_timeout"], 1, 60_000, |s, n| {
+        s.store("unix_tx_timeout", n.to_string());
+    }),
+    int(&["sock_mode", "unix_sock_mode"], 0, 0o7777, |s, n| {
+        s.store("sock_mode", n.to_string());
+    }),
+    of(
+        &["sock_user", "unix_sock_user"],
+        Action::Stored(ValueType::Any),
+    ),
+    of(
+        &["sock_group", "unix_sock_group"],
+        Action::Stored(ValueType::Any),
     ),
     warned(
         &["loop_checks"],

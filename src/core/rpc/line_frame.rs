@@ -1,6 +1,6 @@
-//! One request of the line protocol: where it ends, and its reply.
+//! Requests of the line protocol in a stream of bytes: where one ends, and one from its bytes to its reply.
 
-use ser::core::rpc::line::{LineContext, Request, Sink};
+use super::line::{LineContext, Request, Sink};
 use std::io;
 
 /// Longest request.
@@ -33,14 +33,36 @@ pub fn run(text: &[u8], sink: &mut dyn Sink) -> io::Result<()> {
     match Request::parse(&normal(text)) {
         Ok(request) => LineContext::run(request, sink),
         Err(why) => {
-            log::error!("ERROR: ctl: {}: {}", why.0, String::from_utf8_lossy(text));
+            log::error!("ERROR: rpc: {}: {}", why.0, String::from_utf8_lossy(text));
             sink.write(format!("400 {}\n", why.0).as_bytes())
         }
     }
 }
 
+/// Longest request and reply in a datagram.
+pub const MAX_DATAGRAM: usize = 65_000;
+
+/// Runs the request in a datagram; its reply. One that does not fit is a fault, not half of itself.
+pub fn answer_datagram(text: &[u8]) -> Vec<u8> {
+    struct Bounded(Vec<u8>);
+    impl Sink for Bounded {
+        fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+            if self.0.len() + piece.len() > MAX_DATAGRAM {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            self.0.extend_from_slice(piece);
+            Ok(())
+        }
+    }
+    let mut reply = Bounded(Vec::new());
+    match run(text, &mut reply) {
+        Ok(()) => reply.0,
+        Err(_) => b"500 Reply too long for a datagram\n".to_vec(),
+    }
+}
+
 /// With LF as the only line end.
-fn normal(text: &[u8]) -> Vec<u8> {
+pub(super) fn normal(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for (i, &byte) in text.iter().enumerate() {
         match byte {

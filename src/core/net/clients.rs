@@ -1,0 +1,329 @@
+//! Clients of stream sockets, all served by one process that waits for all of them at once. What is spoken with
+//! them is a [`Talk`].
+//!
+//! Invariants: while a reply waits to be taken nothing more is read from that client, so one that reads nothing holds
+//! one reply; a reply is made in bounded memory, and a client that does not take it in time is let go.
+
+use super::control::write_patiently;
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+
+/// A client that neither asks nor reads is let go after this.
+const IDLE: Duration = Duration::from_secs(120);
+/// Where there are too many clients, one that has been silent for so long makes room.
+const YIELDS: Duration = Duration::from_secs(5);
+/// So much of a reply is kept before it is waited for that the client takes some.
+const KEPT: usize = 64 * 1024;
+/// So long a client may take nothing of a reply that is longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// And so long the whole of such a reply may take.
+const MAX_REPLY_TIME: Duration = Duration::from_secs(30);
+/// Idle clients are looked for this often, in milliseconds.
+const LOOK: u16 = 5_000;
+
+/// What is listened on; it does not block.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    fn accept(&self) -> io::Result<Stream> {
+        let stream = match self {
+            Listener::Tcp(socket) => Stream::Tcp(socket.accept()?.0),
+            Listener::Unix(socket) => Stream::Unix(socket.accept()?.0),
+        };
+        match &stream {
+            Stream::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                socket.set_nodelay(true)?;
+            }
+            Stream::Unix(socket) => socket.set_nonblocking(true)?,
+        }
+        Ok(stream)
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Listener::Tcp(socket) => socket.as_fd(),
+            Listener::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Read for &Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(socket) => (&*socket).read(buf),
+            Stream::Unix(socket) => (&*socket).read(buf),
+        }
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(socket) => (&*socket).write(buf),
+            Stream::Unix(socket) => (&*socket).write(buf),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Tcp(socket) => socket.as_fd(),
+            Stream::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// What is to be done with a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// There is no whole request.
+    More,
+    /// One was answered, another may be there.
+    Again,
+    /// The end, once the reply is out.
+    Close,
+}
+
+/// What is spoken with one client.
+pub trait Talk {
+    /// Takes one whole request off the front of `input` and answers it. It bounds the length of `input` by
+    /// answering [`Next::Close`].
+    fn talk(&mut self, input: &mut Vec<u8>, out: &mut Out<'_>) -> Next;
+}
+
+/// Where replies go.
+#[derive(Debug)]
+pub struct Out<'c> {
+    stream: &'c Stream,
+    waiting: &'c mut Vec<u8>,
+    /// When a long reply has to be out.
+    end: Option<Instant>,
+}
+
+impl Out<'_> {
+    /// Takes a piece of a reply. An error: the client is gone, or too slow.
+    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.waiting.extend_from_slice(piece);
+        if self.waiting.len() < KEPT {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Sends what was written, now.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let end = *self
+            .end
+            .get_or_insert_with(|| Instant::now() + MAX_REPLY_TIME);
+        if Instant::now() > end {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        let waiting = std::mem::take(self.waiting);
+        write_patiently(Whole(self.stream), &waiting, PATIENCE)
+    }
+}
+
+/// A stream by reference that is both written and waited for.
+struct Whole<'s>(&'s Stream);
+
+impl Write for Whole<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let mut stream = self.0;
+        stream.write(buf)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Whole<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+struct Client<T> {
+    stream: Stream,
+    talk: T,
+    input: Vec<u8>,
+    waiting: Vec<u8>,
+    last: Instant,
+    /// Nothing more is read: it is closed when the reply is out.
+    closing: bool,
+}
+
+impl<T: Talk> Client<T> {
+    /// Does what can be done now; false: the client has gone.
+    fn serve(&mut self) -> bool {
+        if !self.waiting.is_empty() {
+            // Requests that came meanwhile are there already.
+            return self.flush() && self.talk_on();
+        }
+        let mut buffer = [0; 16 * 1024];
+        match (&self.stream).read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(n) => self.input.extend_from_slice(&buffer[..n]),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => return false,
+        }
+        self.last = Instant::now();
+        self.talk_on()
+    }
+
+    /// Answers what is there as long as the replies are taken.
+    fn talk_on(&mut self) -> bool {
+        while !self.closing && self.waiting.is_empty() {
+            let mut out = Out {
+                stream: &self.stream,
+                waiting: &mut self.waiting,
+                end: None,
+            };
+            let next = self.talk.talk(&mut self.input, &mut out);
+            self.closing = next == Next::Close;
+            if !self.flush() {
+                return false;
+            }
+            if next == Next::More {
+                break;
+            }
+        }
+        !(self.closing && self.waiting.is_empty())
+    }
+
+    /// Sends what is taken now; false: the client has gone.
+    fn flush(&mut self) -> bool {
+        while !self.waiting.is_empty() {
+            match (&self.stream).write(&self.waiting) {
+                Ok(0) => return false,
+                Ok(n) => {
+                    self.waiting.drain(..n);
+                    self.last = Instant::now();
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return true,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+/// All clients of a process.
+pub struct Clients<T> {
+    all: Vec<Client<T>>,
+    most: usize,
+}
+
+impl<T: Talk> Clients<T> {
+    /// At most `most` at once.
+    pub fn new(most: usize) -> Clients<T> {
+        Clients {
+            all: Vec::new(),
+            most,
+        }
+    }
+
+    /// Waits, by `wait`, until something is to be done, and does it. `make` gives what is spoken with a client of
+    /// the listener of that number.
+    pub fn turn(
+        &mut self,
+        listeners: &[Listener],
+        make: impl Fn(usize) -> T,
+        wait: impl FnOnce(&mut [PollFd<'_>], PollTimeout),
+    ) {
+        let ready = self.wait(listeners, wait);
+        let (of_listeners, of_clients) = ready.split_at(listeners.len());
+        let mut of_clients = of_clients.iter();
+        self.all.retain_mut(|client| match of_clients.next() {
+            Some(true) => client.serve(),
+            _ => client.last.elapsed() <= IDLE,
+        });
+        for (number, listener) in listeners.iter().enumerate() {
+            if of_listeners[number] {
+                self.accept(listener, || make(number));
+            }
+        }
+    }
+
+    fn wait(
+        &self,
+        listeners: &[Listener],
+        wait: impl FnOnce(&mut [PollFd<'_>], PollTimeout),
+    ) -> Vec<bool> {
+        let listening = listeners.iter();
+        let mut fds: Vec<PollFd<'_>> = listening
+            .map(|l| PollFd::new(l.as_fd(), PollFlags::POLLIN))
+            .collect();
+        fds.extend(self.all.iter().map(|c| {
+            let wants = match c.waiting.is_empty() {
+                true => PollFlags::POLLIN,
+                false => PollFlags::POLLOUT,
+            };
+            PollFd::new(c.stream.as_fd(), wants)
+        }));
+        wait(&mut fds, PollTimeout::from(LOOK));
+        let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|r| !r.is_empty());
+        fds.iter().map(ready).collect()
+    }
+
+    fn accept(&mut self, listener: &Listener, make: impl Fn() -> T) {
+        loop {
+            match listener.accept() {
+                Ok(stream) => self.add(stream, make()),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(e) => {
+                    log::error!("ERROR: accept: {e}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, stream: Stream, talk: T) {
+        if self.all.len() >= self.most && !self.make_room() {
+            log::error!("ERROR: too many open connections: one more is closed");
+            return;
+        }
+        self.all.push(Client {
+            stream,
+            talk,
+            input: Vec::new(),
+            waiting: Vec::new(),
+            last: Instant::now(),
+            closing: false,
+        });
+    }
+
+    fn make_room(&mut self) -> bool {
+        let silent = self.all.iter().enumerate().min_by_key(|(_, c)| c.last);
+        match silent {
+            Some((number, client)) if client.last.elapsed() > YIELDS => {
+                self.all.swap_remove(number);
+                true
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! A small HTTP/1.1 server (RFC 9112) for modules that speak it in a process of their own: jsonrpc, xmlrpc,
+//! prometheus. It knows Content-Length and chunked bodies, keep-alive, pipelining, `Expect: 100-continue`; a long reply
+//! leaves chunked, as it is made.
+//!
+//! | file | what |
+//! |---|---|
+//! | `request` | one request from bytes |
+//! | `reply` | its reply |
+
+mod reply;
+mod request;
+
+pub use reply::Reply;
+pub use request::{Limits, Parsed, Refusal, Request};
+
+use super::clients::{Listener, Next, Out, Talk};
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs};
+
+/// What answers requests.
+pub trait Pages {
+    /// Answers one. An error, or a reply that is not finished: the connection is closed.
+    fn answer(&mut self, request: &Request, reply: &mut Reply<'_, '_>) -> io::Result<()>;
+}
+
+/// HTTP with one client.
+#[derive(Debug)]
+pub struct Http<P> {
+    pages: P,
+    limits: Limits,
+    /// 100 was sent for the request that is coming in.
+    continued: bool,
+}
+
+impl<P: Pages> Http<P> {
+    /// With what answers.
+    pub fn new(pages: P, limits: Limits) -> Http<P> {
+        Http {
+            pages,
+            limits,
+            continued: false,
+        }
+    }
+
+    fn answer(&mut self, request: &Request, out: &mut Out<'_>) -> Next {
+        let mut reply = Reply::new(out, request);
+        let done = self.pages.answer(request, &mut reply);
+        match done.is_ok() && reply.is_finished() && reply.keeps_alive() {
+            true => Next::Again,
+            false => Next::Close,
+        }
+    }
+}
+
+impl<P: Pages> Talk for Http<P> {
+    fn talk(&mut self, input: &mut Vec<u8>, out: &mut Out<'_>) -> Next {
+        match Request::parse(input, &self.limits) {
+            Ok(Parsed::Whole(request, length)) => {
+                self.continued = false;
+                input.drain(..length);
+                self.answer(&request, out)
+            }
+            Ok(Parsed::Partial { wants_continue }) => {
+                if wants_continue && !std::mem::replace(&mut self.continued, true) {
+                    // An error shows at the next write.
+                    let _ = out.write(b"HTTP/1.1 100 Continue\r\n\r\n");
+                }
+                Next::More
+            }
+            Err(refusal) => {
+                // The client may be gone already.
+                let _ = Reply::refuse(out, &refusal);
+                Next::Close
+            }
+        }
+    }
+}
+
+/// Listens for HTTP: `[http:|tcp:]HOST:PORT`, `[IPV6]:PORT`, or a port alone on 127.0.0.1.
+pub fn listen(text: &str) -> Result<Listener, String> {
+    let bare = ["http:", "tcp:"].iter().find_map(|p| text.strip_prefix(p));
+    let place = bare.unwrap_or(text).trim_start_matches("//");
+    let addresses = match place.parse::<u16>() {
+        Ok(port) => ("127.0.0.1", port).to_socket_addrs(),
+        Err(_) => place.to_socket_addrs(),
+    };
+    let mut addresses = addresses.map_err(|why| format!("bad address {text}: {why}"))?;
+    let address = addresses
+        .next()
+        .ok_or_else(|| format!("{text} has no address"))?;
+    let open = TcpListener::bind(address).and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    });
+    let socket = open.map_err(|why| format!("cannot listen on {text}: {why}"))?;
+    if !address.ip().is_loopback() {
+        log::warn!(
+            "WARNING: HTTP on {address}: whoever reaches it is answered, there is no password"
+        );
+    }
+    Ok(Listener::Tcp(socket))
+}

@@ -1,0 +1,12 @@
+//! Remote control from outside: every transport with real clients, what breaks their rules, and SIP that goes on
+//! meanwhile.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod ctl;
+mod fifo;
+mod jsonrpc;
+mod lab;
+mod unixsock;
+mod xmlrpc;
