@@ -62,7 +62,7 @@ listen = sctp:127.0.0.1
 mlok_pages = yes
 foo = "text that
 spans lines" 
-fifo = "/tmp/ser_fifo"
+fifo_db_url = "sql://x"
 children
 advertised_port = 99999999999999999999
 "#

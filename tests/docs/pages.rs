@@ -197,10 +197,19 @@ fn every_parameter_stands_on_its_page_with_its_type_and_default() {
 }
 
 #[test]
-fn every_rpc_method_stands_on_its_page() {
+fn every_rpc_method_stands_on_its_page_and_in_the_table_of_all() {
+    let all = read(&root().join("docs/rpc.md"));
     for name in names() {
         let (page, methods) = (page(&name), exports(&name).rpc_methods);
         let words: Vec<&str> = prose(&page).flat_map(quoted).collect();
+        for method in methods {
+            let row = format!("\n| `{}` |", method.name);
+            assert!(
+                all.contains(&row),
+                "docs/rpc.md: {} is missing",
+                method.name
+            );
+        }
         for method in methods {
             assert!(
                 words.contains(&method.name),

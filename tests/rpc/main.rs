@@ -5,6 +5,7 @@
 mod common;
 
 mod ctl;
+mod every_method;
 mod fifo;
 mod jsonrpc;
 mod lab;

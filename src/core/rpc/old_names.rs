@@ -1,5 +1,5 @@
 //! The commands of SER 0.8 and 0.9 that scripts and `serctl` send through the FIFO, and what they are called
-//! now. A present method of the old name comes first (`t_uac_dlg` of module tm).
+//! now. Those that are still methods (`t_uac_dlg`, `t_uac_cancel` of module tm) are not among them.
 
 /// Old and present name.
 const NAMES: &[(&str, &str)] = &[
@@ -14,8 +14,6 @@ const NAMES: &[(&str, &str)] = &[
     ("sl_stats", "sl.stats"),
     ("t_stats", "tm.stats"),
     ("t_reply", "tm.reply"),
-    ("t_uac_dlg", "tm.t_uac_dlg"),
-    ("t_uac_cancel", "tm.t_uac_cancel"),
     ("ul_stats", "usrloc.stats"),
     ("ul_rm", "usrloc.delete_uid"),
     ("ul_rm_contact", "usrloc.delete_contact"),
