@@ -1,6 +1,8 @@
 //! Which module has which functions and selects: the vocabulary of SER's modules, loaded or not. It
 //! serves messages only: a command that nobody knows is told from one whose module is not loaded.
 
+use std::sync::OnceLock;
+
 /// One module.
 struct Known {
     /// Its name.
@@ -205,7 +207,7 @@ static MODULES: &[Known] = &[
         "rls",
         "handle_rls_subscription query_rls_services query_resource_list have_flat_list \
          is_simple_rls_target",
-        &["msg.supported"],
+        &[],
     ),
     known(
         "rr",
@@ -272,11 +274,6 @@ static MODULES: &[Known] = &[
 ];
 
 impl Known {
-    fn has_function(&self, name: &str) -> bool {
-        let mut written = self.functions.split_whitespace();
-        written.any(|written| spelt_out(written).iter().any(|known| known == name))
-    }
-
     fn has_select(&self, text: &str) -> bool {
         self.selects.iter().any(|begin| {
             let rest = text.strip_prefix(begin);
@@ -285,29 +282,25 @@ impl Known {
     }
 }
 
-/// The modules that have a function of that name, those of today first.
-pub fn modules_of_function(name: &str) -> Vec<&'static str> {
-    let mut all = names(|known| known.has_function(name));
-    // Module auth lists what it had long ago.
-    all.sort_by_key(|module| *module == "auth");
-    all
+/// A function and its module.
+struct Function {
+    name: String,
+    module: &'static str,
 }
 
-/// The modules that have selects which begin like `text` (without `@`).
-pub fn modules_of_select(text: &str) -> Vec<&'static str> {
-    names(|known| known.has_select(text))
-}
-
-fn names(wanted: impl Fn(&Known) -> bool) -> Vec<&'static str> {
-    let found = MODULES.iter().filter(|known| wanted(known));
-    found.map(|known| known.module).collect()
-}
-
-/// Names of the functions of all modules but those that `without` names, for suggestions.
-pub fn functions(without: impl Fn(&str) -> bool) -> Vec<String> {
-    let wanted = MODULES.iter().filter(|known| !without(known.module));
-    let written = wanted.flat_map(|known| known.functions.split_whitespace());
-    written.flat_map(spelt_out).collect()
+/// All functions, written out once.
+fn all_functions() -> &'static [Function] {
+    static ALL: OnceLock<Vec<Function>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let of = |known: &'static Known| {
+            let written = known.functions.split_whitespace().flat_map(spelt_out);
+            written.map(|name| Function {
+                name,
+                module: known.module,
+            })
+        };
+        MODULES.iter().flat_map(of).collect()
+    })
 }
 
 /// `P_{a,b}` is `P_a` and `P_b`.
@@ -319,6 +312,29 @@ fn spelt_out(written: &str) -> Vec<String> {
             ends.map(|end| format!("{prefix}{end}")).collect()
         }
     }
+}
+
+/// The modules that have a function of that name, those of today first.
+pub fn modules_of_function(name: &str) -> Vec<&'static str> {
+    let found = all_functions()
+        .iter()
+        .filter(|function| function.name == name);
+    let mut all: Vec<_> = found.map(|function| function.module).collect();
+    // Module auth lists what it had long ago.
+    all.sort_by_key(|module| *module == "auth");
+    all
+}
+
+/// The modules that have selects which begin like `text` (without `@`).
+pub fn modules_of_select(text: &str) -> Vec<&'static str> {
+    let found = MODULES.iter().filter(|known| known.has_select(text));
+    found.map(|known| known.module).collect()
+}
+
+/// Names of the functions of all modules but those that `without` names, for suggestions.
+pub fn functions(without: impl Fn(&str) -> bool) -> impl Iterator<Item = &'static str> {
+    let wanted = all_functions().iter().filter(move |f| !without(f.module));
+    wanted.map(|function| function.name.as_str())
 }
 
 /// Whether this is a module of SER.

@@ -89,13 +89,16 @@ impl Compiler<'_> {
 
     /// The function or command that `name` is a slip of the finger for.
     fn near_function(&self, name: &str) -> Option<String> {
+        if self.found.is_full() {
+            return None;
+        }
         let loaded = registry::command_names().into_iter();
         let known = loaded.chain(commands::names());
         if let Some(near) = suggest::nearest(name, known) {
             return Some(near.to_owned());
         }
         let elsewhere = catalog::functions(|module| self.missing.is(module));
-        suggest::nearest(name, elsewhere.iter().map(String::as_str)).map(str::to_owned)
+        suggest::nearest(name, elsewhere).map(str::to_owned)
     }
 
     fn unknown_error<T>(&mut self, call: &Call) -> Option<T> {

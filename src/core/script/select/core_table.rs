@@ -184,6 +184,9 @@ fn message(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
     }
     let words: Vec<&str> = parts.iter().map(|p| p.name.as_str()).collect();
     Ok(match words.as_slice() {
+        // So written by configs of SER 2.0's presence server.
+        ["event"] => required_body(HdrType::Event),
+        ["supported"] => body(HdrType::Supported),
         ["first_line"] => select_fn(|msg| SelectResult::Value(first_line(msg))),
         ["flags"] => select_fn(|msg| number(msg, msg.flags.into())),
         ["len"] => select_fn(|msg| number(msg, msg.buf().len() as u64)),
