@@ -8,6 +8,7 @@ use crate::binrpc_call::{answer, bad_request, fault_packet};
 use crate::endpoint::Endpoint;
 use crate::who::Peer;
 use ser::core::net::control::write_patiently;
+use ser::core::net::stream::Stream;
 use ser::core::rpc::binrpc::{Error, read_header};
 use ser::core::rpc::line::Sink;
 use ser::core::rpc::line_frame;
@@ -25,42 +26,6 @@ const MAX_REPLY: usize = 16 << 20;
 const IDLE: Duration = Duration::from_secs(120);
 /// So long a client may take nothing of a reply that is sent as it is made.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-#[derive(Debug)]
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Read for &Stream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(s) => (&*s).read(buf),
-            Stream::Unix(s) => (&*s).read(buf),
-        }
-    }
-}
-
-impl Write for &Stream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(s) => (&*s).write(buf),
-            Stream::Unix(s) => (&*s).write(buf),
-        }
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Stream::Tcp(s) => s.as_fd(),
-            Stream::Unix(s) => s.as_fd(),
-        }
-    }
-}
 
 /// A client.
 #[derive(Debug)]

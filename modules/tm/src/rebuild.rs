@@ -73,7 +73,8 @@ fn unpack_destinations(row: &mut Unpacker<'_>) -> Option<Destinations> {
         if row.is_empty() {
             return None;
         }
-        let (proto, port) = (proto_of(row.number()), row.number() as u16);
+        let proto = Proto::from_number(row.number() as u8).unwrap_or(Proto::Udp);
+        let port = row.number() as u16;
         let text = row.text();
         let ip = match (<[u8; 4]>::try_from(text), <[u8; 16]>::try_from(text)) {
             (Ok(v4), _) => IpAddr::from(v4),
@@ -82,19 +83,6 @@ fn unpack_destinations(row: &mut Unpacker<'_>) -> Option<Destinations> {
         };
         Some(Destination { ip, proto, port })
     }))
-}
-
-fn proto_of(number: u32) -> Proto {
-    const ALL: [Proto; 6] = [
-        Proto::Udp,
-        Proto::Tcp,
-        Proto::Tls,
-        Proto::Sctp,
-        Proto::Ws,
-        Proto::Wss,
-    ];
-    let found = ALL.into_iter().find(|p| *p as u32 == number);
-    found.unwrap_or(Proto::Udp)
 }
 
 /// What was copied out of a locked transaction to build one of its branches without the lock.

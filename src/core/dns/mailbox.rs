@@ -158,22 +158,9 @@ fn unpack_destinations(bytes: &[u8]) -> impl Iterator<Item = Destination> {
     let (all, _) = bytes.as_chunks::<PACKED>();
     all.iter().map(|[high, low, proto, ip @ ..]| Destination {
         ip: IpAddr::from(*ip).to_canonical(),
-        proto: proto_of(*proto),
+        proto: Proto::from_number(*proto).unwrap_or(Proto::Udp),
         port: u16::from_be_bytes([*high, *low]),
     })
-}
-
-fn proto_of(number: u8) -> Proto {
-    const ALL: [Proto; 6] = [
-        Proto::Udp,
-        Proto::Tcp,
-        Proto::Tls,
-        Proto::Sctp,
-        Proto::Ws,
-        Proto::Wss,
-    ];
-    let found = ALL.into_iter().find(|p| *p as u8 == number);
-    found.unwrap_or(Proto::Udp)
 }
 
 #[cfg(test)]

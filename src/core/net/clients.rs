@@ -5,11 +5,12 @@
 //! one reply; a reply is made in bounded memory, and a client that does not take it in time is let go.
 
 use super::control::write_patiently;
+use super::stream::Stream;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
 /// A client that neither asks nor reads is let go after this.
@@ -55,42 +56,6 @@ impl AsFd for Listener {
         match self {
             Listener::Tcp(socket) => socket.as_fd(),
             Listener::Unix(socket) => socket.as_fd(),
-        }
-    }
-}
-
-#[derive(Debug)]
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Read for &Stream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(socket) => (&*socket).read(buf),
-            Stream::Unix(socket) => (&*socket).read(buf),
-        }
-    }
-}
-
-impl Write for &Stream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(socket) => (&*socket).write(buf),
-            Stream::Unix(socket) => (&*socket).write(buf),
-        }
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Stream::Tcp(socket) => socket.as_fd(),
-            Stream::Unix(socket) => socket.as_fd(),
         }
     }
 }

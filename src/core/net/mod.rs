@@ -9,6 +9,7 @@ mod listeners;
 mod queues;
 mod socket;
 mod socket_id;
+pub mod stream;
 pub mod udp;
 
 pub use ip_text::parse_ip;

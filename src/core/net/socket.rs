@@ -22,17 +22,24 @@ crate::shm_enum! {
 }
 
 impl Proto {
+    /// Those that have a name.
+    const ALL: [Proto; 6] = [
+        Proto::Udp,
+        Proto::Tcp,
+        Proto::Tls,
+        Proto::Sctp,
+        Proto::Ws,
+        Proto::Wss,
+    ];
+
+    /// The protocol with that number.
+    pub fn from_number(number: u8) -> Option<Proto> {
+        Proto::ALL.into_iter().find(|p| *p as u8 == number)
+    }
     /// The protocol of that name, in any case.
     pub fn parse(name: &str) -> Option<Proto> {
-        const ALL: [Proto; 6] = [
-            Proto::Udp,
-            Proto::Tcp,
-            Proto::Tls,
-            Proto::Sctp,
-            Proto::Ws,
-            Proto::Wss,
-        ];
-        ALL.into_iter()
+        Proto::ALL
+            .into_iter()
             .find(|p| p.name().eq_ignore_ascii_case(name))
     }
     /// Lower-case name, `*` for any.
