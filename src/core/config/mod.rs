@@ -1,8 +1,17 @@
-//! The ser.cfg language: scanner, parser, diagnostics, the table of core parameters, and the compiler
-//! that turns a file into a [`crate::core::script`] program.
+//! The ser.cfg language: what turns a file into settings and a [`crate::core::script`] program.
+//!
+//! | file | what |
+//! |---|---|
+//! | `scanner`, `parser`, `ast` | from bytes to the syntax tree |
+//! | `params`, `commands` | tables: core parameters, core commands |
+//! | `load` | carries a tree out in the order of the file: parameters, modules, declarations |
+//! | `compile` | route blocks become the program |
+//! | `catalog`, `retired` | what modules have, and what older generations called otherwise |
+//! | `diagnostics`, `suggest` | findings with place, line, caret, and what would be right |
 //!
 //! All errors of a file are reported in one run; [`load`] does everything that must happen before
 //! modules are initialised, [`crate::core::script::Program::fixup`] what comes after.
+//! Invariant: whatever the file holds, it is read or refused; the depth of recursion is bounded.
 
 pub mod ast;
 mod catalog;

@@ -210,7 +210,8 @@ impl Compiler<'_> {
             });
         };
         let right_side = match &right.node {
-            Right::Int(n) => AvpRight::Number(*n),
+            // As it is stored: 0xffffffff is -1.
+            Right::Int(n) => AvpRight::Number(self.int32(*n, right.span)?.into()),
             Right::Str(text) => AvpRight::Str(text.as_slice().into()),
             Right::Avp(name) => AvpRight::Avp(self.avp(name, right.span)?),
             Right::Select(name) => AvpRight::Select(self.select(name, right.span)?),

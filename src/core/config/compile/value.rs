@@ -90,7 +90,7 @@ impl Compiler<'_> {
     }
 
     /// Attributes have 32 bits; with or without sign.
-    fn int32(&mut self, n: i64, span: Span) -> Option<i32> {
+    pub(super) fn int32(&mut self, n: i64, span: Span) -> Option<i32> {
         if i32::try_from(n).is_ok() || u32::try_from(n).is_ok() {
             return Some(n as i32);
         }
