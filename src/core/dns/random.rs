@@ -1,5 +1,6 @@
 //! Random numbers: unguessable ones for questions (RFC 5452 §9.2), quick ones for the choice by weight.
 
+use crate::ipc::process_slot;
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
@@ -15,19 +16,19 @@ pub(super) fn unguessable() -> u64 {
 }
 
 thread_local! {
-    static SEED: Cell<u64> = const { Cell::new(0) };
+    /// The generator's state, and the process slot that it was seeded in: a child inherits the state of
+    /// the attendant, and is not to draw the same lots as its brothers.
+    static STATE: Cell<(u64, u16)> = const { Cell::new((0, u16::MAX)) };
 }
 
 /// A number that is different each time in each process. No system call but the first time.
 #[inline]
 pub(super) fn seed() -> u64 {
-    let seed = match SEED.get() {
-        0 => unguessable() ^ u64::from(std::process::id()),
-        seed => seed,
-    };
-    let mut rng = Rng(seed);
+    let (state, slot) = STATE.get();
+    let now = process_slot();
+    let mut rng = Rng(if slot == now { state } else { unguessable() });
     let next = rng.next();
-    SEED.set(rng.0);
+    STATE.set((rng.0, now));
     next
 }
 

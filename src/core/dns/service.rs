@@ -15,7 +15,9 @@ use crate::core::settings::{self, Settings};
 use crate::core::time;
 use crate::ipc::MAX_PROCESSES;
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -105,26 +107,40 @@ impl Resolver {
     /// Makes this process the resolver. It takes over what a predecessor has left.
     pub fn start() -> Result<Resolver, String> {
         let shared = SHARED.get().ok_or("BUG: name resolution is not set up")?;
-        let engine = Engine::new(settings::get(), Policy::get().clone(), shared.cache.clone());
-        let mut engine = engine.map_err(|why| format!("dns resolver: {why}"))?;
-        let attended = engine.attend(&shared.jobs);
-        attended.map_err(|why| format!("dns resolver: {why}"))?;
-        let fd = engine.fd().map_err(|why| format!("dns resolver: {why}"))?;
-        for taken in shared.jobs.take_over() {
-            engine.start(taken);
-        }
-        ENGINE.set(Some(engine));
+        let fd = host_engine(shared).map_err(|why| format!("dns resolver: {why}"))?;
         Ok(Resolver { fd })
     }
 
     /// Deals with everything that has happened: to be called when [`Resolver::as_fd`] is readable.
-    /// Handlers run in here.
-    pub fn work(&self) {
-        if let Some(shared) = SHARED.get() {
-            with_engine(|engine| engine.work(Some(&shared.jobs), Duration::ZERO));
-            deliver(shared);
+    /// Handlers run in here. A panic of the engine costs what was under way: it is asked again.
+    pub fn work(&mut self) {
+        let Some(shared) = SHARED.get() else { return };
+        let work = || with_engine(|engine| engine.work(Some(&shared.jobs), Duration::ZERO));
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            match host_engine(shared) {
+                Ok(fd) => self.fd = fd,
+                Err(why) => {
+                    log::error!("ERROR: dns resolver: {why}");
+                    std::process::abort();
+                }
+            }
         }
+        deliver(shared);
     }
+}
+
+/// Puts an engine into this process that works for all; what tells when it has to.
+fn host_engine(shared: &Shared) -> io::Result<OwnedFd> {
+    let policy = Policy::get().clone();
+    let mut engine = Engine::new(settings::get(), policy, shared.cache.clone())?;
+    engine.attend(&shared.jobs)?;
+    engine.make_room();
+    for taken in shared.jobs.take_over() {
+        engine.start(taken);
+    }
+    let fd = engine.fd();
+    ENGINE.set(Some(engine));
+    fd
 }
 
 impl AsFd for Resolver {

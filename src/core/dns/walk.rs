@@ -180,16 +180,27 @@ impl Walk<'_> {
             false => [a, aaaa],
         };
         for (rtype, _) in order.into_iter().filter(|(_, wanted)| *wanted) {
-            if !self.is_over() {
-                self.address_set(host, rtype, port, proto);
+            let why = match self.is_over() {
+                true => return,
+                false => self.address_set(host, rtype, port, proto),
+            };
+            // Who is silent about one family is so about the other.
+            if why == Some(Failure::Timeout) {
+                return;
             }
         }
     }
 
-    fn address_set(&mut self, host: &HostName, rtype: RecordType, port: u16, proto: Proto) {
+    fn address_set(
+        &mut self,
+        host: &HostName,
+        rtype: RecordType,
+        port: u16,
+        proto: Proto,
+    ) -> Option<Failure> {
         let limit = self.policy.limit();
         let mut found = self.found.take();
-        self.look(host, rtype, |set| {
+        let why = self.look(host, rtype, |set| {
             for ip in set.addresses() {
                 let to = Destination { ip, proto, port };
                 match &mut found {
@@ -202,10 +213,16 @@ impl Walk<'_> {
             }
         });
         self.found = found;
+        why
     }
 
-    /// Shows `see` the set, or notes why there is none.
-    fn look(&mut self, name: &HostName, rtype: RecordType, mut see: impl FnMut(RecordSet<'_>)) {
+    /// Shows `see` the set, or notes and returns why there is none.
+    fn look(
+        &mut self,
+        name: &HostName,
+        rtype: RecordType,
+        mut see: impl FnMut(RecordSet<'_>),
+    ) -> Option<Failure> {
         let question = Question { name: *name, rtype };
         let mut failure = None;
         let known = self.facts.look(&question, &mut |known| match known {
@@ -219,6 +236,7 @@ impl Walk<'_> {
             self.missing = true;
             (self.need)(&question);
         }
+        failure
     }
 
     /// Keeps the failure that tells most.

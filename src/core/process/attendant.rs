@@ -253,9 +253,8 @@ impl Attendant {
         if has_message && let Some(receiver) = &mut self.own_receiver {
             receiver.serve();
         }
-        let resolver = self.own_receiver.as_ref().and_then(OwnReceiver::resolver);
-        if has_name && let Some(resolver) = resolver {
-            resolver.work();
+        if has_name && let Some(receiver) = &mut self.own_receiver {
+            receiver.work_for_names();
         }
     }
 

@@ -81,7 +81,7 @@ fn work(entry: &Entry, resolver: Option<Resolver>) -> Result<(), String> {
         Role::UdpReceiver(socket) => udp_receiver::run(socket),
         Role::SlowTimer => slow_timer::run(),
         Role::Timer => timer::run(),
-        Role::DnsResolver => dns_resolver::run(&resolver.ok_or("BUG: no resolver")?),
+        Role::DnsResolver => dns_resolver::run(&mut resolver.ok_or("BUG: no resolver")?),
         Role::Module(run) => {
             run();
             Ok(())

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::AsFd;
 
 /// The work loop; never returns.
-pub(super) fn run(resolver: &Resolver) -> Result<(), String> {
+pub(super) fn run(resolver: &mut Resolver) -> Result<(), String> {
     loop {
         // Ready or interrupted: look what there is.
         let _ = idle(|| {

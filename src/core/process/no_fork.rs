@@ -40,6 +40,13 @@ impl OwnReceiver {
         registry::init_child(RANK)
     }
 
+    /// The answers of name servers have come, or their time is over.
+    pub(super) fn work_for_names(&mut self) {
+        if let Some(resolver) = &mut self.resolver {
+            resolver.work();
+        }
+    }
+
     /// The resolver, which wants to be polled.
     pub(super) fn resolver(&self) -> Option<&Resolver> {
         self.resolver.as_ref()

@@ -7,11 +7,13 @@
 //! Invariants: each job ends exactly once, by its facts or by its deadline; each question that is on
 //! its way has a time at which something happens to it.
 
+mod alarm;
 mod asking;
 mod channel;
 mod job;
 pub(super) mod local;
 mod questions;
+mod queue;
 
 use super::cache::{Cache, Fact};
 use super::jobs::{Jobs, Taken};
@@ -22,20 +24,27 @@ use super::task::Done;
 use super::{random, wire};
 use crate::core::settings::Settings;
 use crate::core::time::get_ticks_raw;
+use alarm::Alarm;
 use asking::{Asking, Next};
 use channel::{Channel, Heard};
 use job::{Job, Progress};
 use local::Local;
-use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use queue::Queue;
 use rustix::event::epoll;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Questions under way at a time; others wait for their turn.
-const MAX_UNDER_WAY: usize = 200;
+/// Questions under way at a time; others wait for their turn. Fewer where the process may not have so
+/// many open files.
+const MAX_UNDER_WAY: usize = 2000;
+/// Late answers to a question are waited for on so many sockets.
+const MAX_CHANNELS: usize = 3;
+/// Open files beside those of the questions: sockets of the server, modules' databases.
+const OTHER_FILES: usize = 128;
 /// Room for one message.
 const BUFFER: usize = 65_535;
 /// Tokens of epoll; channels count from the last.
@@ -68,8 +77,8 @@ pub(super) struct Engine {
     cache: Option<Cache>,
     jobs: HashMap<u64, (Taken, Job)>,
     questions: HashMap<Question, UnderWay>,
-    /// Questions that wait for their turn, and who wants to know.
-    queue: VecDeque<(Question, Vec<u64>)>,
+    queue: Queue,
+    max_under_way: usize,
     /// Which question a channel belongs to.
     tokens: HashMap<u64, Question>,
     next_token: u64,
@@ -79,7 +88,7 @@ pub(super) struct Engine {
     /// Of the last records found; means something as long as there is one job.
     official: Option<String>,
     epoll: OwnedFd,
-    timer: TimerFd,
+    alarm: Alarm,
     buffer: Vec<u8>,
 }
 
@@ -87,24 +96,24 @@ impl Engine {
     /// With the parameters of `settings`.
     pub fn new(settings: &Settings, policy: Policy, cache: Option<Cache>) -> io::Result<Engine> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
-        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        let alarm = Alarm::new()?;
         let data = epoll::EventData::new_u64(TIMER);
-        epoll::add(&epoll, &timer, data, epoll::EventFlags::IN)?;
+        epoll::add(&epoll, &alarm, data, epoll::EventFlags::IN)?;
         Ok(Engine {
             local: Local::new(settings),
             policy,
             cache,
             jobs: HashMap::new(),
             questions: HashMap::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
+            max_under_way: room_for_questions(open_files()),
             tokens: HashMap::new(),
             next_token: FIRST_CHANNEL,
             learners: Vec::new(),
             finished: Vec::new(),
             official: None,
             epoll,
-            timer,
+            alarm,
             buffer: vec![0; BUFFER],
         })
     }
@@ -120,6 +129,18 @@ impl Engine {
         )?)
     }
 
+    /// Takes room for many questions: raises this process's limit of open files as far as it may.
+    pub fn make_room(&mut self) {
+        let (soft, hard) = open_files();
+        let wanted = ((MAX_UNDER_WAY * MAX_CHANNELS + OTHER_FILES) as u64).min(hard);
+        if soft < wanted
+            && let Err(why) = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)
+        {
+            log::warn!("WARNING: dns resolver: limit of open files: {why}");
+        }
+        self.max_under_way = room_for_questions(open_files());
+    }
+
     /// Readable when [`Engine::work`] has something to do.
     pub fn fd(&self) -> io::Result<OwnedFd> {
         self.epoll.try_clone()
@@ -132,9 +153,9 @@ impl Engine {
         let deadline = now + self.local.longest();
         let job = Job::new(taken.task, taken.seed, deadline);
         self.jobs.insert(taken.number, (taken, job));
+        self.alarm.by(deadline);
         self.learners.push(taken.number);
         self.settle();
-        self.arm();
     }
 
     /// The results that have turned up.
@@ -167,13 +188,12 @@ impl Engine {
             match event.data.u64() {
                 BELL => self.take_jobs(jobs),
                 // Read so that it falls silent; what is due is looked for below.
-                TIMER => drop(self.timer.wait()),
+                TIMER => self.alarm.silence(),
                 token => self.hear(token),
             }
         }
         self.look_at_the_clock();
         self.settle();
-        self.arm();
     }
 
     fn take_jobs(&mut self, jobs: Option<&Jobs>) {
@@ -189,9 +209,14 @@ impl Engine {
             if let Some(number) = self.learners.pop() {
                 self.advance(number);
             } else if !self.send_queued() {
-                return;
+                break;
             }
         }
+        // Results that nobody has fetched yet are due at once.
+        if !self.finished.is_empty() {
+            self.alarm.by(Instant::now());
+        }
+        self.alarm.arm();
     }
 
     /// Looks how far a job is, and asks what it needs.
@@ -199,7 +224,10 @@ impl Engine {
         let Some((_, job)) = self.jobs.get_mut(&number) else {
             return;
         };
-        match job.advance(&self.policy, self.cache.as_ref()) {
+        let progress = job.advance(&self.policy, self.cache.as_ref());
+        // It may be earlier now.
+        self.alarm.by(job.deadline);
+        match progress {
             Progress::Done(done) => self.end_job(number, done),
             Progress::Need(questions) => {
                 for question in questions {
@@ -226,25 +254,22 @@ impl Engine {
             self.official = Some(official);
             return self.tell(question, fact, vec![number]);
         }
-        let under_way = self.questions.get_mut(&question).map(|u| &mut u.jobs);
-        let mut queued = self.queue.iter_mut();
-        let asking = under_way.or_else(|| Some(&mut queued.find(|(q, _)| *q == question)?.1));
-        match asking {
+        match self.questions.get_mut(&question).map(|u| &mut u.jobs) {
             Some(jobs) if jobs.contains(&number) => {}
             Some(jobs) => jobs.push(number),
-            None => self.queue.push_back((question, vec![number])),
+            None => self.queue.add(question, number),
         }
     }
 
     /// Sends the question whose turn it is; false if there is none, or no room.
     fn send_queued(&mut self) -> bool {
-        if self.questions.len() >= MAX_UNDER_WAY {
+        if self.questions.len() >= self.max_under_way {
             return false;
         }
-        let Some((question, jobs)) = self.queue.pop_front() else {
+        let Some((question, jobs)) = self.queue.pop() else {
             return false;
         };
-        let random = random::unguessable() as u32;
+        let random = random::seed() as u32;
         match Asking::new(&question, &self.local.conf, random) {
             Ok(asking) => {
                 let under_way = UnderWay {
@@ -263,4 +288,17 @@ impl Engine {
         }
         true
     }
+}
+
+/// Soft and hard limit of open files.
+fn open_files() -> (u64, u64) {
+    getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024))
+}
+
+/// How many questions may be under way with so many open files.
+fn room_for_questions((files, _): (u64, u64)) -> usize {
+    let room = usize::try_from(files)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(OTHER_FILES);
+    (room / MAX_CHANNELS).clamp(1, MAX_UNDER_WAY)
 }

@@ -3,9 +3,6 @@
 use super::*;
 use std::net::SocketAddr;
 
-/// Late answers are waited for on so many sockets.
-const MAX_CHANNELS: usize = 3;
-
 impl Engine {
     /// Does what is next for a question. `server`: the one that answered last.
     pub(super) fn go_on(&mut self, question: &Question, next: Next, server: Option<SocketAddr>) {
@@ -28,6 +25,7 @@ impl Engine {
                 }
             };
             under_way.due = Instant::now() + patience;
+            self.alarm.by(under_way.due);
             match self.send(question, server, tcp) {
                 Ok(()) => return,
                 Err(why) => log::debug!("dns: {server}: {why}"),
@@ -150,6 +148,9 @@ impl Engine {
     /// Sends again what was not answered, ends jobs whose time is over.
     pub(super) fn look_at_the_clock(&mut self) {
         let now = Instant::now();
+        if !self.alarm.take_due(now) {
+            return;
+        }
         let due = self.questions.iter().filter(|(_, u)| u.due <= now);
         let due: Vec<Question> = due.map(|(q, _)| *q).collect();
         for question in due {
@@ -163,31 +164,8 @@ impl Engine {
                 self.end_job(number, done);
             }
         }
-    }
-
-    /// Sets the timer to the next thing that is due.
-    pub(super) fn arm(&mut self) {
         let questions = self.questions.values().map(|u| u.due);
-        let next = questions
-            .chain(self.jobs.values().map(|(_, job)| job.deadline))
-            .min();
-        // Results that nobody has fetched yet are due at once.
-        let next = match self.finished.is_empty() {
-            true => next,
-            false => Some(Instant::now()),
-        };
-        let set = match next {
-            None => self.timer.unset(),
-            Some(at) => {
-                let left = at.saturating_duration_since(Instant::now());
-                // Zero would switch it off.
-                let left = left.max(Duration::from_micros(1));
-                let once = Expiration::OneShot(left.into());
-                self.timer.set(once, TimerSetTimeFlags::empty())
-            }
-        };
-        if let Err(why) = set {
-            log::error!("ERROR: dns resolver: timer: {why}");
-        }
+        let jobs = self.jobs.values().map(|(_, job)| job.deadline);
+        questions.chain(jobs).for_each(|at| self.alarm.by(at));
     }
 }

@@ -336,3 +336,19 @@ fn a_walk_with_the_same_seed_makes_the_same_choices() {
     }
     assert_eq!(seen.len(), 3);
 }
+
+#[test]
+fn a_target_that_nobody_tells_of_is_passed_over_after_one_question() {
+    let zone = Zone::default()
+        .srv(
+            "_sip._udp.a.org",
+            &[(10, 1, 5070, "b.org."), (20, 1, 5080, "c.org.")],
+        )
+        .fails("b.org", RecordType::A, Failure::Timeout)
+        .a("c.org", &["2001:db8::1"]);
+    let (_, needs) = zone.walk(udp("a.org", 0), &Settings::default(), 1);
+    assert_eq!(needs, ["c.org. A"], "but not b.org. AAAA");
+    let zone = zone.fails("c.org", RecordType::A, Failure::NoAddress);
+    let to = zone.to(udp("a.org", 0), &Settings::default());
+    assert_eq!(to, ["udp:[2001:db8::1]:5080"]);
+}
