@@ -6,4 +6,5 @@ mod message;
 #[path = "../common/torture.rs"]
 mod messages;
 mod properties;
+mod round_trip;
 mod torture;
