@@ -7,6 +7,7 @@ mod common;
 mod messages;
 
 mod corpus;
+mod full;
 mod lab;
 mod torture;
 mod volume;

@@ -1,7 +1,7 @@
 //! Stopping the tree: tell everybody, wait, insist, clean up.
 //!
-//! Invariant: a stop ends. Processes that outlast `exit_timeout` are killed, and a cleanup that
-//! outlasts it again aborts the attendant.
+//! Invariant: a stop ends. Processes that outlast `exit_timeout` are killed, and an attendant that is
+//! not done after the same time again aborts, whatever it waits for.
 
 use super::attendant::{Attendant, Stop};
 use super::memory;
@@ -21,8 +21,8 @@ impl Attendant {
         // Deaths are expected from here on.
         self.stop = Some(Stop::Told);
         self.log_table();
+        start_watchdog(2 * self.heritage.exit_timeout);
         self.stop_children();
-        start_watchdog(self.heritage.exit_timeout);
         clean_up();
         if stop.is_some() {
             memory::log_private();
@@ -78,8 +78,8 @@ pub fn say_thanks() {
     ser_log::print_stderr(format_args!("Thank you for flying ser"));
 }
 
-/// Aborts the process when its cleanup takes longer than `limit`. The thread is the first beside the
-/// main one; nothing is forked any more.
+/// Aborts the process when the stop takes longer than `limit`. The thread is the first beside the main
+/// one; nothing is forked any more.
 fn start_watchdog(limit: Duration) {
     if limit.is_zero() {
         return;
