@@ -73,6 +73,19 @@ impl Ctl {
         socket
     }
 
+    /// Registers so many contacts, for long replies.
+    fn fill(&self, contacts: u32) {
+        let mut filler = self.unix();
+        for i in 0..contacts {
+            let uid = format!("u{i}");
+            let add = ["location", &uid, "sip:u@h", "1000", "0.5", "0"];
+            filler
+                .write_all(&call("usrloc.add_contact", &add))
+                .expect("sent");
+            assert_eq!(read_packet(&mut filler).0, 1);
+        }
+    }
+
     /// A good client is answered.
     fn goes_on(&self) {
         let mut client = self.unix();
@@ -211,15 +224,7 @@ fn datagrams_that_are_no_packets_are_answered_with_a_fault() {
 #[test]
 fn a_client_that_reads_nothing_holds_nobody() {
     let ctl = ctl();
-    let mut filler = ctl.unix();
-    for i in 0..2000 {
-        let uid = format!("u{i}");
-        let add = ["location", &uid, "sip:u@h", "1000", "0.5", "0"];
-        filler
-            .write_all(&call("usrloc.add_contact", &add))
-            .expect("sent");
-        assert_eq!(read_packet(&mut filler).0, 1);
-    }
+    ctl.fill(2000);
     let mut lazy: Vec<UnixStream> = (0..5).map(|_| ctl.unix()).collect();
     for client in &mut lazy {
         client.set_nonblocking(true).expect("set");
@@ -234,6 +239,20 @@ fn a_client_that_reads_nothing_holds_nobody() {
     line.write_all(b":usrloc.dump:\n\n").expect("sent");
     ctl.goes_on();
     ctl.lab.sip_goes_on();
+}
+
+#[test]
+fn requests_that_were_sent_ahead_are_all_answered() {
+    let ctl = ctl();
+    ctl.fill(2000);
+    let mut client = ctl.unix();
+    let ahead: Vec<u8> = (0..20).flat_map(|_| call("usrloc.dump", &[])).collect();
+    client.write_all(&ahead).expect("sent");
+    for _ in 0..20 {
+        let (kind, body) = read_packet(&mut client);
+        assert!(kind == 1 && body.len() > 200_000, "{kind} {}", body.len());
+    }
+    ctl.goes_on();
 }
 
 #[test]

@@ -81,7 +81,8 @@ impl Connection {
     /// Reads what has come and answers it; false: the connection has ended.
     pub fn serve(&mut self) -> bool {
         if self.wants_to_write() {
-            return self.flush();
+            // Requests that came meanwhile are there already.
+            return self.flush() && self.answer_all();
         }
         let mut buffer = [0; 16 * 1024];
         match (&self.stream).read(&mut buffer) {
