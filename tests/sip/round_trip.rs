@@ -65,6 +65,18 @@ fn written_address(
     format!("{display} <{uri}>{params}")
 }
 
+/// Transport, host and port, branch, rport, received, further parameters, comment, white space.
+type WrittenVia = (
+    &'static str,
+    (String, Option<u16>),
+    Option<String>,
+    Option<Option<u16>>,
+    Option<String>,
+    Vec<(String, Option<String>)>,
+    Option<String>,
+    String,
+);
+
 proptest! {
     #[test]
     fn a_uri_comes_back_in_its_parts(
@@ -110,7 +122,8 @@ proptest! {
             vec(param(), 0..3), option::of("[a-z ,;]{1,9}"), LWS,
         ), 1..5),
     ) {
-        let one = |(transport, at, branch, rport, received, more, comment, lws): &(&str, _, Option<String>, Option<Option<u16>>, Option<String>, Vec<_>, Option<String>, String)| {
+        let one = |via: &WrittenVia| {
+            let (transport, at, branch, rport, received, more, comment, lws) = via;
             let mut text = format!("SIP/2.0/{transport} {}", written(at));
             text += &branch.as_ref().map_or(String::new(), |b| format!("{lws};{lws}branch{lws}={lws}{b}"));
             text += &rport.map_or(String::new(), |r| r.map_or(";rport".into(), |r| format!(";rport={r}")));

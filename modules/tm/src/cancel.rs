@@ -37,8 +37,8 @@ pub fn branch(t: &mut Transaction, i: usize, work: &mut Work<'_>) {
         return;
     }
     if b.last < 100 {
+        // It is sent again until the next hop answers: that answer may have been lost, and it rings.
         b.set(BranchFlag::CancelWanted);
-        b.repeat = Repeater::OFF;
         return;
     }
     let request = work.arena.alloc_slice_copy(&b.request);

@@ -338,7 +338,9 @@ pub fn end_branch<'a>(
         return Next::Nothing;
     }
     b.state = b.state.on_event(invite, event).next;
-    b.repeat = crate::transaction::Repeater::OFF;
+    if !b.has(BranchFlag::CancelWanted) {
+        b.repeat = crate::transaction::Repeater::OFF;
+    }
     b.fr_at = tick::NEVER;
     if event == ClientEvent::TimedOut {
         b.set(BranchFlag::TimedOut);

@@ -113,6 +113,8 @@ fn answer(msg: &mut SipMsg<'_>, id: TxId, error: SerError) {
         let answered = table::with(id, |t| t.uas.state.is_final());
         if answered == Some(false) {
             release(id);
+        } else {
+            msg.answered = true;
         }
     }
 }
