@@ -354,3 +354,111 @@ fn several_challenges_go_upstream_in_one_reply() {
     caller.send(ack(&invite, &answer), proxy.addr());
     proxy.wait_idle();
 }
+
+#[test]
+fn replies_may_write_their_headers_as_they_like() {
+    let (caller, callee) = (Phone::new(), Phone::new());
+    let proxy = relaying();
+    let compact = |text: &str| {
+        [
+            ("Via:", "v:"),
+            ("From:", "f:"),
+            ("To:", "t:"),
+            ("Call-ID:", "i:"),
+        ]
+        .iter()
+        .fold(text.to_owned(), |text, (long, short)| {
+            text.replace(&format!("\r\n{long}"), &format!("\r\n{short}"))
+        })
+    };
+    let joined = |text: &str| {
+        let at = text.find("\r\nVia:").expect("a first Via");
+        let (first, rest) = text.split_at(at + 2);
+        format!("{first}{}", rest.replacen("\r\nVia:", ",\r\n  ", 1))
+    };
+    let lower = |text: &str| text.replace("Via:", "VIA  :").replace("CSeq:", "cseq:");
+    let folded = |text: &str| {
+        text.replace("CSeq: ", "CSeq:\r\n ")
+            .replace(";branch=", "\r\n\t;branch=")
+    };
+    let forms: [&dyn Fn(&str) -> String; 4] = [&compact, &joined, &lower, &folded];
+    for form in forms {
+        let invite = caller.request("INVITE", &uri("bob", &callee));
+        caller.send(&invite, proxy.addr());
+        let seen = callee.expect("INVITE");
+        callee.send(form(&reply(&seen, "180 Ringing", "b", "")), proxy.addr());
+        let ringing = caller.expect("SIP/2.0 180");
+        let vias = ringing.matches("SIP/2.0/UDP").count();
+        assert_eq!(vias, 1, "{ringing}");
+        callee.send(form(&reply(&seen, "486 Busy Here", "b", "")), proxy.addr());
+        callee.expect("ACK");
+        caller.expect("SIP/2.0 486");
+        let plain = reply(&seen, "486 Busy Here", "b", "");
+        caller.send(ack(&invite, &plain), proxy.addr());
+    }
+    proxy.wait_idle();
+}
+
+#[test]
+fn a_call_goes_from_one_address_family_to_the_other() {
+    let (v4, v6) = (Phone::new(), Phone::at(std::net::Ipv6Addr::LOCALHOST));
+    let port = crate::common::free_port();
+    let listen = format!("udp:[::1]:{port}");
+    let proxy = Proxy::with_options(
+        "modparam(\"tm\", \"wt_timer\", 500)\nroute { t_relay(); }\n",
+        &["-l", &listen],
+    );
+    for (caller, callee, from, to) in [
+        (&v4, &v6, ("127.0.0.1", proxy.addr().1), ("::1", port)),
+        (&v6, &v4, ("::1", port), ("127.0.0.1", proxy.addr().1)),
+    ] {
+        let invite = caller.request("INVITE", &uri("bob", callee));
+        caller.send(&invite, from);
+        let seen = callee.expect("INVITE");
+        callee.send(reply(&seen, "180 Ringing", "b", ""), to);
+        caller.expect("SIP/2.0 180");
+        caller.send(crate::kit::cancel(&invite), from);
+        let canceled = callee.expect("CANCEL");
+        callee.send(reply(&canceled, "200 OK", "b", ""), to);
+        callee.send(reply(&seen, "487 Request Terminated", "b", ""), to);
+        let [_, answer] = caller.expect_all(["SIP/2.0 200 canceling", "SIP/2.0 487"]);
+        caller.send(ack(&invite, &answer), from);
+    }
+    proxy.wait_idle();
+}
+
+#[test]
+fn a_call_may_come_through_here_twice() {
+    let (caller, callee) = (Phone::new(), Phone::new());
+    let proxy = Proxy::new(&format!(
+        "modparam(\"tm\", \"wt_timer\", 500)\n\
+         route {{ record_route();\n\
+         if (method == \"CANCEL\" || method == \"ACK\") {{ t_relay(); drop; }}\n\
+         if (uri =~ \"sip:twice@\") {{ rewriteuser(\"once\"); t_relay(); drop; }}\n\
+         rewriteuri(\"{}\"); t_relay(); }}\n",
+        uri("bob", &callee)
+    ));
+    let twice = format!("sip:twice@127.0.0.1:{}", proxy.addr().1);
+    for status in ["487 Request Terminated", "486 Busy Here", "200 OK"] {
+        let invite = caller.request("INVITE", &twice);
+        caller.send(&invite, proxy.addr());
+        let seen = callee.expect("INVITE");
+        let vias = seen.lines().filter(|l| l.starts_with("Via:")).count();
+        assert_eq!(vias, 3, "{seen}");
+        callee.send(reply(&seen, "180 Ringing", "b", ""), proxy.addr());
+        caller.expect("SIP/2.0 180");
+        if status.starts_with("487") {
+            caller.send(crate::kit::cancel(&invite), proxy.addr());
+            let canceled = callee.expect("CANCEL");
+            callee.send(reply(&canceled, "200 OK", "b", ""), proxy.addr());
+        }
+        callee.send(reply(&seen, status, "b", ""), proxy.addr());
+        let answer = caller.expect(&format!("SIP/2.0 {status}"));
+        if !status.starts_with('2') {
+            callee.expect("ACK");
+            caller.send(ack(&invite, &answer), proxy.addr());
+        }
+        proxy.wait_idle();
+        assert_eq!(callee.rest(), [""; 0], "{status}");
+    }
+}

@@ -155,6 +155,31 @@ fn a_200_made_here_is_repeated_until_an_ack_with_its_tag() {
 }
 
 #[test]
+fn a_200_made_here_inside_of_a_dialog_is_repeated_until_the_ack_with_its_tag() {
+    let caller = Phone::new();
+    let proxy = proxy(
+        &[
+            ("fr_timer", "60000"),
+            ("wt_timer", "300"),
+            ("retr_timer1", "200"),
+        ],
+        "route { if (!t_newtran()) drop; if (method == \"INVITE\") t_reply(\"200\", \"here\"); }\n",
+    );
+    let invite = caller.request("INVITE", "sip:bob@localhost").replace(
+        "To: <sip:bob@localhost>\r\n",
+        "To: <sip:bob@localhost>;tag=dialog\r\n",
+    );
+    caller.send(&invite, proxy.addr());
+    let first = caller.expect("SIP/2.0 200 here");
+    assert!(first.contains(";tag=dialog\r\n"), "{first}");
+    caller.expect("SIP/2.0 200 here");
+    let via = format!("SIP/2.0/UDP {};branch=z9hG4bKack", caller.addr());
+    let ack = ack(&invite, &first).replace(header(&invite, "Via").unwrap(), &via);
+    caller.send(ack, proxy.addr());
+    proxy.wait_idle();
+}
+
+#[test]
 fn requests_that_come_again_while_their_transaction_ends_are_answered_each_time() {
     let (caller, callee) = (Phone::new(), Phone::new());
     let proxy = proxy(&[("wt_timer", "150"), ("delete_timer", "100")], RELAY);

@@ -104,7 +104,7 @@ fn own_tag(msg: &SipMsg<'_>) -> [u8; TAG_LEN] {
         .tag(msg.sip.via1())
 }
 
-/// A reply made here, and the To-tag that it brings (empty: the request has one, or it needs none).
+/// A reply made here, and the To-tag that it has; empty: none.
 #[derive(Clone, Copy, Debug)]
 pub struct Made<'a> {
     pub code: u16,
@@ -119,23 +119,21 @@ pub fn make<'a>(
     reason: &[u8],
     to_tag: Option<&[u8]>,
 ) -> Result<Made<'a>, SerError> {
-    let has_tag = msg
-        .sip
-        .to()
-        .is_ok_and(|to| to.tag.is_some_and(|tag| !tag.is_empty()));
-    let tag: &'a [u8] = match to_tag {
-        _ if has_tag || code < FIRST_TAGGED => b"",
-        Some(tag) => msg.store(tag),
+    let its_own = msg.sip.to().ok().and_then(|to| to.tag);
+    let its_own = its_own.filter(|tag| !tag.is_empty());
+    let added: Option<&'a [u8]> = match to_tag {
+        _ if its_own.is_some() || code < FIRST_TAGGED => None,
+        Some(tag) => Some(msg.store(tag)),
         None => {
             let own = own_tag(msg);
-            msg.store(&own)
+            Some(msg.store(&own))
         }
     };
-    let buf = build_reply(msg, code, reason, (!tag.is_empty()).then_some(tag))?;
+    let buf = build_reply(msg, code, reason, added)?;
     Ok(Made {
         code,
         buf,
-        to_tag: tag,
+        to_tag: added.or(its_own).unwrap_or_default(),
     })
 }
 
