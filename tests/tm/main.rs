@@ -9,6 +9,7 @@ mod messages;
 
 mod application;
 mod cancel;
+mod chaos;
 mod crowd;
 mod death;
 mod failure;
