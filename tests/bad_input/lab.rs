@@ -44,7 +44,7 @@ route {
     if (method == "INVITE" || method == "SUBSCRIBE") { record_route(); };
     loose_route();
     lookup("location");
-    if (!forward(127.0.0.1, CALLEE)) {
+    if (!RELAY) {
         if (!sl_reply_error()) { return -1; };
     };
 }
@@ -77,8 +77,20 @@ pub struct Seen {
 }
 
 impl Lab {
-    /// With so many receivers.
+    /// With so many receivers, relaying without transactions.
     pub fn open(children: u32) -> Lab {
+        Lab::relaying(children, "", "forward(127.0.0.1, CALLEE)")
+    }
+
+    /// The same with transactions, which do not live long: nobody answers what is relayed.
+    pub fn open_stateful(children: u32) -> Lab {
+        let short = |name| format!("modparam(\"tm\", \"{name}\", 200)\n");
+        let timers = ["fr_timer", "fr_inv_timer", "wt_timer", "retr_timer1"].map(short);
+        let more = load(&["tm"]) + &timers.concat();
+        Lab::relaying(children, &more, "t_relay_to_udp(\"127.0.0.1\", \"CALLEE\")")
+    }
+
+    fn relaying(children: u32, more: &str, relay: &str) -> Lab {
         let callee = Phone::new();
         let modules = [
             "sl",
@@ -89,8 +101,9 @@ impl Lab {
             "usrloc",
             "registrar",
         ];
-        let script = SCRIPT.replace("CALLEE", &callee.port().to_string());
-        let setup = Setup::with_config(&format!("{}{script}", load(&modules)));
+        let script = SCRIPT.replace("RELAY", relay);
+        let script = script.replace("CALLEE", &callee.port().to_string());
+        let setup = Setup::with_config(&format!("{}{more}{script}", load(&modules)));
         let server = setup.foreground(&["-D", "-D", "-E", "-n", &children.to_string()]);
         let children = server.tree.children();
         let receivers = children.iter().filter(|p| p.desc().starts_with("receiver"));
@@ -153,6 +166,24 @@ impl Lab {
             dump.value("rcv.packets") == self.sent && balance(&dump) == (0, 0)
         });
         dump
+    }
+
+    /// What the server tells about itself.
+    pub fn dump(&self) -> Dump {
+        Dump::of(&self.setup, &self.server)
+    }
+
+    /// Shared memory in use, in bytes, once it does not change any more.
+    pub fn settle_memory(&self) -> u64 {
+        let (mut last, mut same) = (0, 0);
+        wait_until("the memory in use stays", || {
+            let used = self.dump().value("used");
+            same = if used == last { same + 1 } else { 0 };
+            last = used;
+            std::thread::sleep(Duration::from_millis(100));
+            same >= 15
+        });
+        last
     }
 
     /// Memory that each receiver has of its own, in KiB.

@@ -1,5 +1,6 @@
 //! Bad datagrams in volume: nothing is lost but themselves.
 
+use crate::common::wait_until;
 use crate::corpus::{self, Random};
 use crate::lab::Lab;
 
@@ -65,5 +66,17 @@ fn bad_datagrams_from_many_sides_at_once_cost_no_process_and_no_message() {
     let dump = lab.account();
     assert!(dump.value("sl.replies") > 1000, "{dump:?}");
     assert!(dump.value("fwd.requests") > 1000, "{dump:?}");
+    lab.assert_well();
+}
+
+#[test]
+fn bad_datagrams_leave_no_transaction_behind() {
+    let mut lab = Lab::open_stateful(2);
+    send_odd_ones(&mut lab);
+    let first = lab.settle_memory();
+    send_odd_ones(&mut lab);
+    wait_until("all transactions are gone", || {
+        lab.dump().value("used") == first
+    });
     lab.assert_well();
 }
