@@ -11,7 +11,6 @@ mod application;
 mod cancel;
 mod chaos;
 mod crowd;
-mod death;
 mod failure;
 mod matching;
 mod replies;
