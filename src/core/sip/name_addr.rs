@@ -60,6 +60,7 @@ impl<'a> NameAddr<'a> {
         let b = scan.text;
         let (display, open) = match *b.first()? {
             b'<' => (0, 0),
+            ..=b' ' => return None,
             b'"' => {
                 let (quote, c) = scan.step_over(1, |c| !matches!(c, b'"' | b'\\' | 0));
                 let blank = usize::from(b.get(quote + 1) == Some(&b' '));

@@ -125,6 +125,13 @@ proptest! {
 }
 
 #[test]
+fn an_address_behind_a_blank_is_not_usual() {
+    let text = b" <sip:a@b>";
+    let scan = &mut Scan::<Address>::new(text, text.len());
+    assert!(NameAddr::default().read_usual(scan).is_none());
+}
+
+#[test]
 fn what_is_usual_takes_the_short_cuts() {
     for text in [
         "SIP/2.0/UDP 127.0.0.1:5061;branch=z9hG4bK-524287-1---a1b2c3d4e5f60718;rport",
