@@ -351,3 +351,22 @@ fn each_provisional_reply_begins_the_ringing_time_anew_if_it_is_to() {
         assert_eq!(timeout, !restart);
     }
 }
+
+#[test]
+fn a_next_hop_that_never_answered_is_left_alone_for_a_while() {
+    let (caller, callee) = (Phone::new(), Phone::new());
+    let text =
+        "use_dst_blacklist=on\ndst_blacklist_expire=60\nmodparam(\"tm\", \"fr_timer\", 700)\n";
+    let proxy = Proxy::new(&format!("{text}{RELAY}"));
+    let first = caller.request("MESSAGE", &uri("bob", &callee));
+    caller.send(&first, proxy.addr());
+    callee.expect("MESSAGE");
+    caller.expect("SIP/2.0 408");
+    callee.rest();
+    assert!(proxy.rpc("dst_blacklist.debug").contains("127.0.0.1"));
+    let second = caller.request("MESSAGE", &uri("bob", &callee));
+    caller.send(&second, proxy.addr());
+    caller.expect("SIP/2.0 500");
+    assert_eq!(callee.rest(), [""; 0], "nothing is sent there");
+    proxy.wait_idle();
+}

@@ -6,6 +6,7 @@ use crate::outbox;
 use crate::table::{self, TxId};
 use crate::transaction::{Branch, Dest, Repeater};
 use crate::{branch_id, params, tick};
+use ser::core::dns::blacklist::{self, reason};
 use ser::core::dns::{Destination, Destinations};
 use ser::core::forward::{ask_onsend, build_request, send_socket};
 use ser::core::msg::{SerError, SipMsg};
@@ -46,6 +47,10 @@ fn build<'a>(
     to: Destination,
 ) -> Result<Ready<'a>, SerError> {
     let addr = to.addr();
+    if blacklist::is_blacklisted(&to) {
+        log::debug!("tm: {addr} is blacklisted");
+        return Err(SerError::BLACKLISTED);
+    }
     let socket = send_socket(Some(msg), &addr, to.proto).ok_or_else(|| {
         log::error!("ERROR: t_forward_nonack: no listening socket for {addr}");
         SerError::NO_SOCKET
@@ -58,6 +63,18 @@ fn build<'a>(
         socket,
         buf,
     })
+}
+
+/// Puts a destination on the blacklist, if there is one.
+pub fn avoid(dest: &Dest, why: u8) {
+    if let Some(socket) = dest.socket() {
+        let to = Destination {
+            ip: dest.to.ip(),
+            proto: socket.proto,
+            port: dest.to.port(),
+        };
+        blacklist::add(&to, why);
+    }
 }
 
 impl<'a> Ready<'a> {
@@ -80,6 +97,6 @@ impl<'a> Ready<'a> {
     /// Asks the onsend_route and sends it.
     pub fn send(&self, msg: &mut SipMsg<'a>) -> Result<(), SerError> {
         ask_onsend(msg, self.buf, self.dest.to, self.socket)?;
-        outbox::send(&self.dest, self.buf)
+        outbox::send(&self.dest, self.buf).inspect_err(|_| avoid(&self.dest, reason::ERR_SEND))
     }
 }

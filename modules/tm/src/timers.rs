@@ -1,14 +1,15 @@
 //! The two timers of a transaction. Repeating runs in the timer process and must be quick; what may run a
 //! script (final response timers) and the end of transactions run in the slow timer process.
 
-use crate::client::ClientEvent;
+use crate::client::{ClientEvent, ClientState};
 use crate::decide::{self, Next};
 use crate::reply::Work;
 use crate::server::ServerEvent;
 use crate::stats::{self, Stat};
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Dest, Flag, Timers, Transaction};
-use crate::{callbacks, cancel, failure, outbox, params, tick};
+use crate::{callbacks, cancel, failure, outbox, params, ready, tick};
+use ser::core::dns::blacklist::reason;
 use ser::core::msg::{Bump, BumpVec};
 use ser::core::time::{HandlerId, ONE_SHOT, register_handler};
 use std::cell::RefCell;
@@ -223,6 +224,9 @@ fn branch_timed_out(t: &mut Transaction, i: usize, work: &mut Work<'_>) -> Next 
         t.branches[i].repeat = crate::transaction::Repeater::OFF;
         t.put_on_wait(work.now, params::get().wait);
         return Next::Nothing;
+    }
+    if t.branches[i].last == 0 && t.branches[i].state != ClientState::Resolving {
+        ready::avoid(&t.branches[i].to, reason::ERR_TIMEOUT);
     }
     if t.branches[i].last == 0 && !t.branches[i].later.is_empty() {
         return Next::FailOver(i);
