@@ -43,6 +43,26 @@ fn a_phone_calls_another_and_hangs_up() {
 }
 
 #[test]
+fn phones_call_each_other_over_ipv6() {
+    let setup = Setup::shipped_at("[::1]");
+    let port = setup.port;
+    let _server = setup.start(setup.as_configured(&["-D", "-D", "-E"]));
+    let account = |user| format!("<sip:{user}@[::1]:{port}>;regint=60;auth_pass=none");
+    let bob = Phone::start_at("::1", &account("bob"));
+    let alice = Phone::start_at("::1", &account("alice"));
+    for phone in [&alice, &bob] {
+        phone.says("[1 binding]");
+    }
+    alice.type_in(&format!("/dial sip:bob@[::1]:{port}"));
+    bob.says("Incoming call from");
+    bob.type_in("/accept");
+    alice.says("Call established");
+    bob.says("Call established");
+    alice.type_in("/hangup");
+    bob.says("session closed: Connection reset by peer");
+}
+
+#[test]
 fn a_call_to_a_user_who_is_nowhere_is_refused_with_404() {
     let setup = Setup::shipped();
     let port = setup.port;

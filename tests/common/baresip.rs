@@ -16,14 +16,19 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Starts a phone with one line of baresip's `accounts`.
+    /// Starts a phone at 127.0.0.1 with one line of baresip's `accounts`.
     pub fn start(account: &str) -> Phone {
+        Phone::start_at("127.0.0.1", account)
+    }
+
+    /// Starts one at another address of loopback.
+    pub fn start_at(ip: &str, account: &str) -> Phone {
         let dir = tempfile::tempdir().expect("a folder for the phone");
         let console_port = free_port();
         write_silence(&dir.path().join("silence.wav"));
         write(&dir, "accounts", &format!("{account}\n"));
         write(&dir, "contacts", "");
-        write(&dir, "config", &config(dir.path(), console_port));
+        write(&dir, "config", &config(dir.path(), ip, console_port));
         let log = File::create(dir.path().join("log")).expect("a file for the log");
         let child = Command::new("baresip")
             .arg("-f")
@@ -81,14 +86,19 @@ fn write(dir: &TempDir, name: &str, text: &str) {
 
 /// SIP is also listened for over TCP, and over TLS on the next port. Of the ports for RTP, which are below those of
 /// `free_port`, it takes one that is free.
-fn config(dir: &Path, console_port: u16) -> String {
+fn config(dir: &Path, ip: &str, console_port: u16) -> String {
     let silence = dir.join("silence.wav");
     let silence = silence.display();
     let heard = dir.join("heard.wav");
     let heard = heard.display();
+    let (host, v6) = match ip.contains(':') {
+        true => (format!("[{ip}]"), "yes"),
+        false => (ip.to_owned(), "no"),
+    };
     format!(
-        "sip_listen 127.0.0.1:{}
-net_interface 127.0.0.1
+        "sip_listen {host}:{}
+net_interface {ip}
+net_prefer_ipv6 {v6}
 rtp_ports 10000-19998
 audio_source aufile,{silence}
 audio_player aufile,{heard}

@@ -6,18 +6,28 @@ use std::process::Command;
 
 /// The shipped ser.cfg, listening on another port of 127.0.0.1.
 pub fn on_port(port: u16) -> String {
+    at("127.0.0.1", port)
+}
+
+/// The same at another address, IPv6 in brackets.
+fn at(ip: &str, port: u16) -> String {
     let text = std::fs::read_to_string(repository("ser.cfg")).expect("ser.cfg is shipped");
     let listen = "listen=udp:127.0.0.1:5060\n";
     assert_eq!(text.matches(listen).count(), 1, "ser.cfg listens once");
-    text.replace(listen, &format!("listen=udp:127.0.0.1:{port}\n"))
+    text.replace(listen, &format!("listen=udp:{ip}:{port}\n"))
 }
 
 impl Setup {
     /// With the shipped config.
     pub fn shipped() -> Setup {
+        Setup::shipped_at("127.0.0.1")
+    }
+
+    /// With the shipped config at another address, IPv6 in brackets.
+    pub fn shipped_at(ip: &str) -> Setup {
         let dir = tempfile::tempdir().expect("a folder for the test");
         let port = free_port();
-        std::fs::write(dir.path().join("ser.cfg"), on_port(port)).expect("config is written");
+        std::fs::write(dir.path().join("ser.cfg"), at(ip, port)).expect("config is written");
         Setup { dir, port }
     }
 
