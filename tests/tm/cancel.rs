@@ -22,10 +22,10 @@ fn a_cancel_before_any_reply_is_kept_for_the_first_one_and_a_200_all_the_same_is
     );
     let terminated = caller.expect("SIP/2.0 487");
     caller.send(ack(&invite, &terminated), proxy.addr());
-    assert_eq!(
-        callee.rest(),
-        [""; 0],
-        "nothing is cancelled that has not answered"
+    let before = callee.rest();
+    assert!(
+        before.iter().all(|line| line.starts_with("INVITE ")),
+        "nothing is cancelled that has not answered, only asked again: {before:?}"
     );
 
     callee.send(reply(&seen, "180 Ringing", "b", ""), proxy.addr());
