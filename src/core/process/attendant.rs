@@ -238,12 +238,8 @@ impl Attendant {
         }
         let [has_signal, has_report, has_message, has_name] =
             [0, 1, 2, 3].map(|i| fds.get(i).is_some_and(|fd| fd.any() == Some(true)));
-        // Reports first: the reason of a failed start comes before the death of its process. The child
-        // may have written it behind the poll.
-        if has_report || has_signal {
-            for line in self.reports.read() {
-                self.take_report(&line);
-            }
+        if has_report {
+            self.take_reports();
         }
         if has_signal {
             while let Some(signal) = self.signals.next() {
@@ -255,6 +251,12 @@ impl Attendant {
         }
         if has_name && let Some(receiver) = &mut self.own_receiver {
             receiver.work_for_names();
+        }
+    }
+
+    fn take_reports(&mut self) {
+        for line in self.reports.read() {
+            self.take_report(&line);
         }
     }
 
@@ -306,6 +308,8 @@ impl Attendant {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => break,
                 Ok(status) => {
+                    // What the dead reported is in the pipe by now, and comes before its death.
+                    self.take_reports();
                     let slot = status.pid().and_then(|pid| self.child_died(pid, status));
                     dead.extend(slot);
                 }
