@@ -6,6 +6,7 @@ use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Socket};
 use crate::{endpoints, who};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use ser::core::net::clients::Client;
 use ser::core::process::{idle, stop_if_told};
 use ser::core::rpc::binrpc::{Error, read_header};
 use ser::core::rpc::line_frame::{self, MAX_DATAGRAM};
@@ -22,7 +23,7 @@ const LATE_LOOK: u16 = 50;
 
 /// The work loop.
 pub fn run() {
-    let mut clients: Vec<Connection> = Vec::new();
+    let mut clients: Vec<Client<Connection>> = Vec::new();
     who::set_clients(&clients);
     // ctl has no parameters for the reply pipes.
     let replies = ReplyPipes::default();
@@ -32,16 +33,8 @@ pub fn run() {
         let waiting = late.fold(false, |any, one| any | one);
         let ready = wait(&clients, waiting);
         let (of_endpoints, of_clients) = ready.split_at(endpoints().len());
-        let mut at = 0;
-        clients.retain_mut(|client| {
-            let ready = of_clients.get(at).copied().unwrap_or(false);
-            at += 1;
-            if ready {
-                client.serve()
-            } else {
-                !client.is_idle()
-            }
-        });
+        let mut of_clients = of_clients.iter();
+        clients.retain_mut(|client| client.go_on(of_clients.next() == Some(&true)));
         for (i, endpoint) in endpoints().iter().enumerate() {
             if of_endpoints.get(i).copied().unwrap_or(false) {
                 match &endpoint.socket {
@@ -56,21 +49,14 @@ pub fn run() {
 }
 
 /// Waits until something is to be done; which of endpoints and clients are ready.
-fn wait(clients: &[Connection], late: bool) -> Vec<bool> {
+fn wait(clients: &[Client<Connection>], late: bool) -> Vec<bool> {
     let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(endpoints().len() + clients.len());
     fds.extend(
         endpoints()
             .iter()
             .map(|e| PollFd::new(e.as_fd(), PollFlags::POLLIN)),
     );
-    fds.extend(clients.iter().map(|c| {
-        let wants = if c.wants_to_write() {
-            PollFlags::POLLOUT
-        } else {
-            PollFlags::POLLIN
-        };
-        PollFd::new(c.as_fd(), wants)
-    }));
+    fds.extend(clients.iter().map(Client::poll_fd));
     let look = if late { LATE_LOOK } else { LOOK };
     // An interrupted wait only means an early look.
     let _ = idle(|| poll(&mut fds, PollTimeout::from(look)));
@@ -78,7 +64,7 @@ fn wait(clients: &[Connection], late: bool) -> Vec<bool> {
     fds.iter().map(ready).collect()
 }
 
-fn serve(endpoint: &Endpoint, clients: &mut Vec<Connection>) {
+fn serve(endpoint: &Endpoint, clients: &mut Vec<Client<Connection>>) {
     match &endpoint.socket {
         Socket::Tcp(socket) => accept(clients, || Connection::tcp(socket.accept()?.0, endpoint)),
         Socket::UnixStream(socket) => {
@@ -107,7 +93,10 @@ fn serve(endpoint: &Endpoint, clients: &mut Vec<Connection>) {
     }
 }
 
-fn accept(clients: &mut Vec<Connection>, mut next: impl FnMut() -> io::Result<Connection>) {
+fn accept(
+    clients: &mut Vec<Client<Connection>>,
+    mut next: impl FnMut() -> io::Result<Client<Connection>>,
+) {
     loop {
         match next() {
             Ok(client) if clients.len() < MAX_CLIENTS => clients.push(client),

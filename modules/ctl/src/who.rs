@@ -4,6 +4,7 @@
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::endpoints;
+use ser::core::net::clients::Client;
 use ser::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue};
 use std::cell::RefCell;
 
@@ -39,8 +40,8 @@ thread_local! {
 }
 
 /// Tells the methods who is connected.
-pub fn set_clients(clients: &[Connection]) {
-    let peers = clients.iter().map(|c| c.peer.clone()).collect();
+pub fn set_clients(clients: &[Client<Connection>]) {
+    let peers = clients.iter().map(|c| c.talk.peer.clone()).collect();
     CLIENTS.replace(Some(peers));
 }
 

@@ -97,6 +97,16 @@ impl Out<'_> {
         self.flush()
     }
 
+    /// Takes a whole reply and sends what is taken of it, without waiting; the rest is kept, however long it is.
+    pub fn send(&mut self, reply: &[u8]) {
+        let mut sent = 0;
+        if self.waiting.is_empty() {
+            // An error shows again when the rest is sent.
+            sent = self.stream.write(reply).unwrap_or(0);
+        }
+        self.waiting.extend_from_slice(&reply[sent..]);
+    }
+
     /// Sends what was written, now.
     pub fn flush(&mut self) -> io::Result<()> {
         let end = *self
@@ -106,32 +116,16 @@ impl Out<'_> {
             return Err(ErrorKind::TimedOut.into());
         }
         let waiting = std::mem::take(self.waiting);
-        write_patiently(Whole(self.stream), &waiting, PATIENCE)
+        write_patiently(self.stream, &waiting, PATIENCE)
     }
 }
 
-/// A stream by reference that is both written and waited for.
-struct Whole<'s>(&'s Stream);
-
-impl Write for Whole<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let mut stream = self.0;
-        stream.write(buf)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl AsFd for Whole<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-struct Client<T> {
+/// One client.
+#[derive(Debug)]
+pub struct Client<T> {
     stream: Stream,
-    talk: T,
+    /// What is spoken with it.
+    pub talk: T,
     input: Vec<u8>,
     waiting: Vec<u8>,
     last: Instant,
@@ -140,6 +134,35 @@ struct Client<T> {
 }
 
 impl<T: Talk> Client<T> {
+    /// A client that has just connected; `stream` does not block.
+    pub fn new(stream: Stream, talk: T) -> Client<T> {
+        Client {
+            stream,
+            talk,
+            input: Vec::new(),
+            waiting: Vec::new(),
+            last: Instant::now(),
+            closing: false,
+        }
+    }
+
+    /// The descriptor and what to wait for.
+    pub fn poll_fd(&self) -> PollFd<'_> {
+        let wants = match self.waiting.is_empty() {
+            true => PollFlags::POLLIN,
+            false => PollFlags::POLLOUT,
+        };
+        PollFd::new(self.stream.as_fd(), wants)
+    }
+
+    /// Goes on with it, which the wait found `ready` or not; false: it has gone, or is let go.
+    pub fn go_on(&mut self, ready: bool) -> bool {
+        match ready {
+            true => self.serve(),
+            false => self.last.elapsed() <= IDLE,
+        }
+    }
+
     /// Does what can be done now; false: the client has gone.
     fn serve(&mut self) -> bool {
         if !self.waiting.is_empty() {
@@ -221,10 +244,8 @@ impl<T: Talk> Clients<T> {
         let ready = self.wait(listeners, wait);
         let (of_listeners, of_clients) = ready.split_at(listeners.len());
         let mut of_clients = of_clients.iter();
-        self.all.retain_mut(|client| match of_clients.next() {
-            Some(true) => client.serve(),
-            _ => client.last.elapsed() <= IDLE,
-        });
+        self.all
+            .retain_mut(|client| client.go_on(of_clients.next() == Some(&true)));
         for (number, listener) in listeners.iter().enumerate() {
             if of_listeners[number] {
                 self.accept(listener, || make(number));
@@ -241,13 +262,7 @@ impl<T: Talk> Clients<T> {
         let mut fds: Vec<PollFd<'_>> = listening
             .map(|l| PollFd::new(l.as_fd(), PollFlags::POLLIN))
             .collect();
-        fds.extend(self.all.iter().map(|c| {
-            let wants = match c.waiting.is_empty() {
-                true => PollFlags::POLLIN,
-                false => PollFlags::POLLOUT,
-            };
-            PollFd::new(c.stream.as_fd(), wants)
-        }));
+        fds.extend(self.all.iter().map(Client::poll_fd));
         wait(&mut fds, PollTimeout::from(LOOK));
         let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|r| !r.is_empty());
         fds.iter().map(ready).collect()
@@ -271,14 +286,7 @@ impl<T: Talk> Clients<T> {
             log::error!("ERROR: too many open connections: one more is closed");
             return;
         }
-        self.all.push(Client {
-            stream,
-            talk,
-            input: Vec::new(),
-            waiting: Vec::new(),
-            last: Instant::now(),
-            closing: false,
-        });
+        self.all.push(Client::new(stream, talk));
     }
 
     fn make_room(&mut self) -> bool {
