@@ -30,8 +30,7 @@ impl<'a> Dialog<'a> {
 
     /// The dialog that the request `msg`, which this server sent, may make.
     pub fn of_request(msg: &mut SipMsg<'a>) -> Result<Dialog<'a>, DialogError> {
-        let (number, _) = msg.sip.cseq()?;
-        let number = crate::core::sip::value::number(number).and_then(|n| u32::try_from(n).ok());
+        let number = msg.sip.cseq_number()?;
         let call_id = msg.sip.call_id()?;
         let (local, remote) = (Party::of(&msg.sip.from()?), Party::of(&msg.sip.to()?));
         let mut dialog = Dialog::new_uac(call_id, number.unwrap_or(0), local, remote);

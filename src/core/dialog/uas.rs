@@ -3,7 +3,7 @@
 
 use super::{Dialog, DialogError, DialogState, Party, is_sips, record_route, refreshes_target};
 use crate::core::msg::SipMsg;
-use crate::core::sip::{Method, ParseError, value};
+use crate::core::sip::{Method, ParseError};
 
 impl<'a> Dialog<'a> {
     /// The dialog that answering `request` with `code` (101 to 299) and the To-tag `tag` makes.
@@ -83,7 +83,5 @@ impl<'a> Dialog<'a> {
 }
 
 fn cseq(request: &mut SipMsg<'_>) -> Result<u32, ParseError> {
-    let (number, _) = request.sip.cseq()?;
-    let number = value::number(number).and_then(|n| u32::try_from(n).ok());
-    number.ok_or(ParseError::CSeq(0))
+    request.sip.cseq_number()?.ok_or(ParseError::CSeq(0))
 }

@@ -4,7 +4,7 @@
 use super::{Destination, Destinations};
 use crate::core::msg::SerError;
 use crate::core::net::{Proto, parse_ip};
-use crate::core::sip::{Uri, UriType, ViaProto};
+use crate::core::sip::{Uri, UriType};
 
 /// A question about where to send to. `port` 0: none is given (SRV decides); `proto`
 /// [`Proto::None`]: none is given (NAPTR decides if `dns_try_naptr` is on, else UDP, for sips TLS).
@@ -43,13 +43,7 @@ impl<'q> Query<'q> {
     pub fn of_uri(uri: &Uri<'q>) -> Result<Query<'q>, SerError> {
         let asked = match uri.proto() {
             None => Proto::None,
-            Some(ViaProto::Udp) => Proto::Udp,
-            Some(ViaProto::Tcp) => Proto::Tcp,
-            Some(ViaProto::Tls) => Proto::Tls,
-            Some(ViaProto::Sctp) => Proto::Sctp,
-            Some(ViaProto::Ws) => Proto::Ws,
-            Some(ViaProto::Wss) => Proto::Wss,
-            Some(ViaProto::Other) => return Err(SerError::BAD_PROTO),
+            Some(proto) => Proto::of_via(proto).ok_or(SerError::BAD_PROTO)?,
         };
         let sips = uri.kind == UriType::Sips;
         let proto = match (sips, asked) {

@@ -56,14 +56,7 @@ fn is_ours(via: &Via<'_>) -> bool {
 }
 
 fn proto_of(proto: ViaProto) -> Proto {
-    match proto {
-        ViaProto::Udp | ViaProto::Other => Proto::Udp,
-        ViaProto::Tcp => Proto::Tcp,
-        ViaProto::Tls => Proto::Tls,
-        ViaProto::Sctp => Proto::Sctp,
-        ViaProto::Ws => Proto::Ws,
-        ViaProto::Wss => Proto::Wss,
-    }
+    Proto::of_via(proto).unwrap_or(Proto::Udp)
 }
 
 /// `received` else host; `rport`, else the Via's port (5060 where `received` stands alone).

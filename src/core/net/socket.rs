@@ -1,5 +1,6 @@
 //! A listening socket (`socket_info`) and what is known of a received packet (`receive_info`).
 
+use crate::core::sip::ViaProto;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::OnceLock;
@@ -41,6 +42,18 @@ impl Proto {
         Proto::ALL
             .into_iter()
             .find(|p| p.name().eq_ignore_ascii_case(name))
+    }
+    /// What the transport of a Via or of a URI stands for; `None` for one that nobody knows.
+    pub fn of_via(proto: ViaProto) -> Option<Proto> {
+        match proto {
+            ViaProto::Udp => Some(Proto::Udp),
+            ViaProto::Tcp => Some(Proto::Tcp),
+            ViaProto::Tls => Some(Proto::Tls),
+            ViaProto::Sctp => Some(Proto::Sctp),
+            ViaProto::Ws => Some(Proto::Ws),
+            ViaProto::Wss => Some(Proto::Wss),
+            ViaProto::Other => None,
+        }
     }
     /// Lower-case name, `*` for any.
     pub fn name(self) -> &'static str {

@@ -11,11 +11,10 @@ use crate::core::msg::{RouteKind, SipMsg};
 use crate::core::net::ReceiveInfo;
 use crate::core::script;
 use crate::core::sip::{FirstLine, Message};
-use crate::core::stats::{Counter, count};
+use crate::core::stats::{Counter, count, work};
 use bumpalo::Bump;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 
 /// What became of the message, for the caller that owns the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +45,7 @@ fn tell_panic(buf: &[u8], rcv: ReceiveInfo) {
     count(Counter::Panics);
     log::error!(
         "ERROR: receive_msg: panic in the script's line {} while processing a message from {}: <{}>",
-        script::CURRENT_LINE.load(Ordering::Relaxed),
+        work::line(),
         rcv.src,
         shown(buf)
     );

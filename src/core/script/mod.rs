@@ -27,8 +27,7 @@ pub use flags::{
 };
 pub use program::{Program, Route, RouteTable, install, program};
 pub use run::{
-    CURRENT_LINE, run_actions, run_onsend_route, run_reply_route, run_request_route, run_route,
-    run_top_route,
+    run_actions, run_onsend_route, run_reply_route, run_request_route, run_route, run_top_route,
 };
 pub use select::{Select, SelectResult};
 pub use subst::Subst;

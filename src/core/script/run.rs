@@ -9,13 +9,9 @@ use super::{program, simple};
 use crate::core::module::{Args, registry};
 use crate::core::msg::{RouteKind, SerError, SipMsg};
 use crate::core::stats::work;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Deepest nesting of lists (routes and blocks).
 const MAX_DEPTH: u32 = 100;
-
-/// Line of ser.cfg that this process is executing; read by whoever wants to know where it is stuck.
-pub static CURRENT_LINE: AtomicU32 = AtomicU32::new(0);
 
 /// The state of one run.
 #[derive(Debug, Default)]
@@ -133,7 +129,6 @@ impl Run {
 
     /// Executes one action.
     pub fn do_action(&mut self, action: &'static Action, msg: &mut SipMsg<'_>) -> i32 {
-        CURRENT_LINE.store(action.line, Ordering::Relaxed);
         work::at_line(action.line);
         match &action.kind {
             ActionKind::Module { command, args } => {
@@ -174,7 +169,6 @@ impl Run {
     ) -> i32 {
         let mut chosen = otherwise;
         for arm in arms {
-            CURRENT_LINE.store(arm.line, Ordering::Relaxed);
             work::at_line(arm.line);
             let value = arm.cond.eval(msg, self);
             if let Some(last) = self.ended() {

@@ -3,7 +3,9 @@
 use super::action::{ActionKind, HostTarget};
 use super::uri_edit;
 use crate::core::forward::{self, Target};
-use crate::core::msg::{AvpIndex, AvpName, AvpSpec, Branch, Q_UNSPECIFIED, SerError, SipMsg};
+use crate::core::msg::{
+    Avp, AvpIndex, AvpName, AvpSpec, Avps, Branch, Q_UNSPECIFIED, SerError, SipMsg,
+};
 use crate::core::stats::work;
 
 /// Executes one; its value.
@@ -45,11 +47,18 @@ pub(super) fn run(kind: &'static ActionKind, msg: &mut SipMsg<'_>) -> i32 {
                 -1
             }
         }
-        ActionKind::SetAvpFlag { spec, bit } => avp_flags(msg, spec, |flags| *flags |= bit, *bit),
-        ActionKind::ResetAvpFlag { spec, bit } => {
-            avp_flags(msg, spec, |flags| *flags &= !bit, *bit)
+        ActionKind::SetAvpFlag { spec, bit } => {
+            change_avp_flags(msg, spec, *bit, |flags| *flags |= bit)
         }
-        ActionKind::IsAvpFlagSet { spec, bit } => avp_flags(msg, spec, |_| {}, *bit),
+        ActionKind::ResetAvpFlag { spec, bit } => {
+            change_avp_flags(msg, spec, *bit, |flags| *flags &= !bit)
+        }
+        ActionKind::IsAvpFlagSet { spec, bit } => {
+            let meant = meant_avps(&msg.avps, spec);
+            let set = |(i, avp): (usize, &Avp<'_>)| meant(i, avp) && avp.flags & bit != 0;
+            let any = msg.avps.as_slice().iter().enumerate().any(set);
+            if any { 1 } else { -1 }
+        }
         ActionKind::Uri(op) => uri_edit::apply(msg, op),
         ActionKind::RevertUri => {
             msg.revert_uri();
@@ -108,19 +117,31 @@ fn exec(command: &str) -> i32 {
     1
 }
 
-/// Changes the flags of the attribute that `spec` names, of all with `[]` or a pattern; 1 if the flag is
-/// set on any of them afterwards.
-fn avp_flags(msg: &mut SipMsg<'_>, spec: &AvpSpec, change: impl Fn(&mut u32), bit: u32) -> i32 {
+/// Which attributes, told by place and content, `spec` means for their flags: the one it names, all with
+/// `[]` or a pattern.
+fn meant_avps<'s>(
+    avps: &Avps<'_>,
+    spec: &'s AvpSpec,
+) -> impl Fn(usize, &Avp<'_>) -> bool + use<'s> {
     let all = spec.index == AvpIndex::All || matches!(spec.name, AvpName::Regex(_));
-    let only = msg.avps.position(spec);
+    let only = avps.position(spec);
+    move |place, avp| match all {
+        true => spec.matches(avp),
+        false => only == Some(place),
+    }
+}
+
+/// Changes the flags of the attributes that `spec` means; 1 if the flag is set on any of them afterwards.
+fn change_avp_flags(
+    msg: &mut SipMsg<'_>,
+    spec: &AvpSpec,
+    bit: u32,
+    change: impl Fn(&mut u32),
+) -> i32 {
+    let meant = meant_avps(&msg.avps, spec);
     let mut set = false;
     for (i, avp) in msg.avps.as_mut_slice().iter_mut().enumerate() {
-        let meant = if all {
-            spec.matches(avp)
-        } else {
-            only == Some(i)
-        };
-        if meant {
+        if meant(i, avp) {
             change(&mut avp.flags);
             set |= avp.flags & bit != 0;
         }

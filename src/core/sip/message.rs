@@ -260,6 +260,15 @@ impl<'a> Message<'a> {
         Ok((cseq.number, cseq.method))
     }
 
+    /// The number of CSeq, `None` if it is none below 2^32.
+    ///
+    /// # Errors
+    /// As `cseq`.
+    pub fn cseq_number(&mut self) -> Result<Option<u32>, ParseError> {
+        self.cseq()?;
+        Ok(self.cseq.and_then(|cseq| cseq.value()))
+    }
+
     /// From, parsed and cached.
     ///
     /// # Errors

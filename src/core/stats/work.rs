@@ -135,6 +135,12 @@ pub fn at_line(line: u32) {
     }
 }
 
+/// The line of ser.cfg that this process executed last; 0 before any.
+pub fn line() -> u32 {
+    let rows = ROWS.get();
+    rows.map_or(0, |rows| rows.mine().line.load(Ordering::Relaxed))
+}
+
 /// What one process has done until now; times in microseconds.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Done {

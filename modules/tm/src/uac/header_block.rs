@@ -5,7 +5,7 @@ use super::layout::is_header;
 use crate::rpc::fault;
 use ser::core::msg::{Bump, BumpVec};
 use ser::core::rpc::RpcFault;
-use ser::core::sip::{HdrType, Message, ParseError, value};
+use ser::core::sip::{HdrType, Message, ParseError};
 
 /// What the lines say.
 #[derive(Clone, Copy, Debug)]
@@ -73,13 +73,13 @@ fn from<'a>(sip: &mut Message<'a>) -> Result<&'a [u8], RpcFault> {
 }
 
 fn cseq(sip: &mut Message<'_>, method: &[u8]) -> Result<u32, RpcFault> {
-    let Ok((number, of)) = sip.cseq() else {
+    let Ok((_, of)) = sip.cseq() else {
         return Ok(0);
     };
     if of != method {
         return Err(fault(400, "CSeq method mismatch"));
     }
-    let number = value::number(number).and_then(|n| u32::try_from(n).ok());
+    let number = sip.cseq_number().ok().flatten();
     number.ok_or_else(|| fault(400, "Invalid CSeq number"))
 }
 

@@ -81,9 +81,14 @@ impl<'o, 's> Reply<'o, 's> {
             }
             return Ok(());
         }
+        self.whole("")
+    }
+
+    /// Sends what was kept, with its length; `more`: further lines of the head.
+    fn whole(&mut self, more: &str) -> io::Result<()> {
         let framing = match self.status {
-            204 => String::new(),
-            _ => format!("Content-Length: {}\r\n", self.kept.len()),
+            204 => more.into(),
+            _ => format!("{more}Content-Length: {}\r\n", self.kept.len()),
         };
         self.head(&framing)?;
         let kept = std::mem::take(&mut self.kept);
@@ -113,16 +118,7 @@ impl<'o, 's> Reply<'o, 's> {
         self.status = 405;
         self.kept = b"Method Not Allowed\n".to_vec();
         self.finished = true;
-        let framing = format!(
-            "Allow: {allowed}\r\nContent-Length: {}\r\n",
-            self.kept.len()
-        );
-        self.head(&framing)?;
-        let kept = std::mem::take(&mut self.kept);
-        if self.head_only {
-            return Ok(());
-        }
-        self.out.write(&kept)
+        self.whole(&format!("Allow: {allowed}\r\n"))
     }
 
     /// Whether all of it was given.
