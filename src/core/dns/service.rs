@@ -12,6 +12,7 @@ use super::policy::Policy;
 use super::task::{Done, Task};
 use super::{Failure, Waiter};
 use crate::core::settings::{self, Settings};
+use crate::core::stats::work::{self, Blocked};
 use crate::core::time;
 use crate::ipc::MAX_PROCESSES;
 use std::cell::{Cell, RefCell};
@@ -180,6 +181,10 @@ pub(super) fn submit(task: &Task, waiter: Waiter) -> Result<(), Failure> {
 
 /// Waits until `task` is done.
 pub(super) fn wait(task: &Task) -> Done {
+    work::blocked(Blocked::Dns, || ask(task))
+}
+
+fn ask(task: &Task) -> Done {
     if let Some(done) = work_until_done(task) {
         return done;
     }

@@ -1,6 +1,6 @@
 //! What waits in the kernel for our UDP sockets, and what the kernel threw away: proc_net(5), `udp` and `udp6`.
 
-use super::SocketInfo;
+use super::{Proto, SocketInfo};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The receive queue of one socket.
@@ -12,8 +12,11 @@ pub struct Queue {
     pub drops: u64,
 }
 
-/// The queue of a bound UDP socket; `None` when the kernel does not tell.
+/// The queue of a bound UDP socket; `None` for another socket, or when the kernel does not tell.
 pub fn queue_of(socket: &SocketInfo) -> Option<Queue> {
+    if socket.proto != Proto::Udp {
+        return None;
+    }
     let file = if socket.addr.is_ipv4() {
         "/proc/net/udp"
     } else {

@@ -90,7 +90,7 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         ];
         let names = work::Blocked::ALL.iter();
         for ((_, name), us) in names.zip(done.blocked_us) {
-            members.push((blocked_name(name), micros(us)));
+            members.push((*name, micros(us)));
         }
         members.push(("blocked_locks_us", micros(done.lock_us)));
         members.push(("p50_us", quantile(0.5)));
@@ -101,14 +101,6 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         ctx.add(RpcValue::Struct(members))?;
     }
     Ok(())
-}
-
-fn blocked_name(kind: &str) -> &'static str {
-    match kind {
-        "dns" => "blocked_dns_us",
-        "database" => "blocked_database_us",
-        _ => "blocked_exec_us",
-    }
 }
 
 fn counters(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {

@@ -24,11 +24,11 @@ pub enum Blocked {
 const KINDS: usize = 3;
 
 impl Blocked {
-    /// All of them, with their names in RPC and metrics.
+    /// All of them, with the names of their times in RPC.
     pub const ALL: [(Blocked, &'static str); KINDS] = [
-        (Blocked::Dns, "dns"),
-        (Blocked::Database, "database"),
-        (Blocked::Exec, "exec"),
+        (Blocked::Dns, "blocked_dns_us"),
+        (Blocked::Database, "blocked_database_us"),
+        (Blocked::Exec, "blocked_exec_us"),
     ];
 }
 
