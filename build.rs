@@ -5,6 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs, process::Command};
 
+/// What the core is made of. `src/serctl` is none of it: a program of its own.
+const SOURCES: &[&str] = &["Cargo.toml", "build.rs", "src/lib.rs", "src/main.rs"];
+const FOLDERS: &[&str] = &["src/core", "src/ipc"];
+
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir)
         .expect("source folder is readable")
@@ -20,8 +24,10 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn main() {
-    let mut files = vec![PathBuf::from("Cargo.toml"), PathBuf::from("build.rs")];
-    collect(Path::new("src"), &mut files);
+    let mut files: Vec<PathBuf> = SOURCES.iter().map(PathBuf::from).collect();
+    FOLDERS
+        .iter()
+        .for_each(|dir| collect(Path::new(dir), &mut files));
     files.sort();
     let mut hash = DefaultHasher::new();
     for file in &files {
@@ -43,6 +49,7 @@ fn main() {
     println!("cargo:rustc-env=SER_BUILD_ID={:016x}", hash.finish());
     println!("cargo:rustc-env=SER_RUSTC={version}");
     println!("cargo:rustc-env=SER_PROFILE={profile}");
-    println!("cargo:rerun-if-changed=src");
-    println!("cargo:rerun-if-changed=Cargo.toml");
+    for path in SOURCES.iter().chain(FOLDERS) {
+        println!("cargo:rerun-if-changed={path}");
+    }
 }

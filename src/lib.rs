@@ -2,7 +2,7 @@
 //!
 //! [`core`] is what happens to a message and who does it; [`ipc`] is the only place that knows that
 //! memory is shared between processes. Plug-ins live in `modules/NAME`, one crate each, and link this
-//! library dynamically. Imports go down these floors only; where something below must call up, it
+//! library dynamically, as `src/serctl` does, the operator's tool. Imports go down these floors only; where something below must call up, it
 //! gets a function or a trait object from above:
 //!
 //! | floor | folder | what lives there |

@@ -151,6 +151,7 @@ fn destdir_goes_before_every_path() {
     let stage = setup.path("stage");
     for file in [
         "usr/sbin/ser",
+        "usr/sbin/serctl",
         "usr/lib/ser/libser.so",
         "usr/lib/ser/modules/sl.so",
         "etc/ser/ser.cfg",

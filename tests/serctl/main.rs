@@ -1,0 +1,6 @@
+//! `serctl` against a running server.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod lab;
+mod rpc;
