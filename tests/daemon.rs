@@ -208,34 +208,51 @@ fn no_fork_mode_receives_in_the_main_process_and_writes_no_pid_file() {
     server.tree.wait_gone();
 }
 
+/// Kills the child with that description; waits until another one has its place.
+fn kill_and_wait(tree: &common::Tree, desc: &str, signal: Signal) -> i32 {
+    let old = tree.child(desc);
+    kill(Pid::from_raw(old), signal).unwrap();
+    wait_until("a replacement", || {
+        let children = tree.children();
+        let mut named = children.iter().filter(|p| p.desc() == desc);
+        named.any(|p| p.pid != old)
+    });
+    old
+}
+
 #[test]
-fn no_fork_mode_survives_the_death_of_a_child() {
+fn no_fork_mode_replaces_a_child_that_died() {
     let setup = Setup::new();
     let mut server = setup.foreground(&["-D", "-E"]);
-    let timer = server.tree.child("timer");
-    kill(Pid::from_raw(timer), Signal::SIGKILL).unwrap();
-    wait_until("the death is told", || {
-        setup.read("err").contains("(timer) exited by a signal 9")
-    });
-    assert!(is_alive(server.tree.attendant()));
+    kill_and_wait(&server.tree, "timer", Signal::SIGKILL);
+    assert!(setup.read("err").contains("(timer) exited by a signal 9"));
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
-fn the_death_of_a_child_is_told_with_name_and_signal_and_stops_the_tree() {
+fn a_child_that_dies_is_told_with_name_and_signal_and_replaced() {
+    let setup = Setup::new();
+    let cwd = setup.dir.path().to_str().unwrap();
+    let mut server = setup.foreground(&["-D", "-D", "-E", "-w", cwd]);
+    let receiver = format!("receiver child=1 sock=127.0.0.1:{}", setup.port);
+    let before = descs(&server.tree);
     for (signal, number) in [(Signal::SIGKILL, 9), (Signal::SIGSEGV, 11)] {
-        let setup = Setup::new();
-        let cwd = setup.dir.path().to_str().unwrap();
-        let mut server = setup.foreground(&["-D", "-D", "-E", "-w", cwd]);
-        let desc = format!("receiver child=1 sock=127.0.0.1:{}", setup.port);
-        let receiver = server.tree.child(&desc);
-        kill(Pid::from_raw(receiver), signal).unwrap();
-        assert_eq!(server.wait().code(), Some(255));
-        server.tree.wait_gone();
-        let text = format!("child process {receiver} ({desc}) exited by a signal {number}");
-        assert!(setup.read("err").contains(&text), "{}", setup.read("err"));
+        for desc in [&receiver, "slow timer", "timer"] {
+            let old = kill_and_wait(&server.tree, desc, signal);
+            let text = format!("child process {old} ({desc}) exited by a signal {number}");
+            assert!(setup.read("err").contains(&text), "{}", setup.read("err"));
+        }
     }
+    kill_and_wait(&server.tree, &receiver, Signal::SIGTERM);
+    let mut after = descs(&server.tree);
+    after.sort();
+    let mut before = before;
+    before.sort();
+    assert_eq!(before, after);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+    server.tree.wait_gone();
 }
 
 #[test]

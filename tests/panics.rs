@@ -129,16 +129,16 @@ fn a_panic_in_an_onsend_route_costs_the_request() {
 }
 
 #[test]
-fn a_command_that_aborts_is_reported_with_process_and_signal() {
+fn a_command_that_aborts_is_reported_with_process_and_signal_and_costs_its_message() {
     let setup = setup("", SCRIPT);
     let cwd = setup.dir.path().to_str().unwrap();
-    let mut server = setup.foreground(&["-D", "-D", "-E", "-n", "1", "-w", cwd]);
+    let server = setup.foreground(&["-D", "-D", "-E", "-n", "1", "-w", cwd]);
     let desc = format!("receiver child=0 sock=127.0.0.1:{}", setup.port);
     let receiver = server.tree.child(&desc);
     let phone = Phone::new();
     phone.send(phone.request("ABORT", "sip:localhost"), setup.addr());
-    assert_eq!(server.wait().code(), Some(255));
-    server.tree.wait_gone();
+    answers(&setup, &phone);
+    assert_ne!(server.tree.child(&desc), receiver);
     let text = format!("child process {receiver} ({desc}) exited by a signal 6 (SIGABRT)");
     assert!(setup.read("err").contains(&text), "{}", setup.read("err"));
 }

@@ -1,7 +1,9 @@
-//! The attendant: starts the processes that its table wants, waits for signals, and stops the tree.
+//! The attendant: makes the processes exist that its table wants, replaces those that die, waits for
+//! signals, and stops the tree.
 //!
 //! Invariant: only this process forks, from its only thread, in [`Attendant::fork_wanted`]; a child that
-//! died reaches [`Attendant::child_died`] exactly once, and a pid that is not in the table touches nothing.
+//! died reaches [`Attendant::child_died`] exactly once, what it held is repaired before it is replaced, and a
+//! pid that is not in the table touches nothing.
 
 use super::child::{self, Birth};
 use super::fork::{Forked, fork};
@@ -20,10 +22,13 @@ use nix::unistd::{Pid, getpid};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a TERM or INT that explains the death of a child may take to arrive, in milliseconds.
-const GRACE: u8 = 100;
+/// How long a TERM or INT that explains the death of a child may take to arrive: a terminal's ^C reaches
+/// everybody, and a child may be quicker than this process.
+const GRACE: Duration = Duration::from_millis(100);
+/// After a fork that failed.
+const NO_FORK: Duration = Duration::from_secs(1);
 
 /// What the tree is started with (decided on the command line and in ser.cfg).
 #[derive(Debug)]
@@ -45,7 +50,7 @@ pub struct Heritage {
 pub enum Stop {
     /// TERM or INT.
     Told,
-    /// A process of the tree died.
+    /// A process of the tree died before all had started.
     ChildDied,
 }
 
@@ -59,6 +64,8 @@ pub struct Attendant {
     own_receiver: Option<OwnReceiver>,
     reports: Reports,
     start_failure: Option<String>,
+    /// Every process has started once: from now on those that die are replaced.
+    stands: bool,
 }
 
 /// The part of [`Heritage`] that stays as it is.
@@ -126,6 +133,7 @@ impl Attendant {
             reports: Reports::open().map_err(|e| format!("cannot make a pipe: {e}"))?,
             stop: None,
             start_failure: None,
+            stands: false,
         })
     }
 
@@ -147,6 +155,7 @@ impl Attendant {
         let desc = desc.unwrap_or_else(|| "attendant".into());
         title::set(&desc);
         shared::describe(0, rank::PROC_MAIN, &desc);
+        self.stands = true;
         Ok(())
     }
 
@@ -177,25 +186,35 @@ impl Attendant {
     /// Attends until somebody says stop.
     pub fn attend(&mut self) -> Stop {
         loop {
-            match self.stop {
-                None => self.step(PollTimeout::NONE),
-                Some(Stop::Told) => return Stop::Told,
-                Some(Stop::ChildDied) => {
-                    // A terminal's ^C reaches everybody: a child may be quicker than this process.
-                    self.step(GRACE.into());
-                    return self.stop.unwrap_or(Stop::ChildDied);
-                }
+            if let Some(stop) = self.stop {
+                return stop;
             }
+            self.replace_dead();
+            let due = self.table.next_due(Instant::now());
+            self.step(due.map_or(PollTimeout::NONE, timeout));
         }
     }
 
-    /// Forks a process for each entry that wants one.
+    /// Forks a process for each entry that wants one now.
     pub(super) fn fork_wanted(&mut self) -> Result<(), String> {
         shared::check_room(self.table.entries().len() + 1)?;
-        while let Some(slot) = self.table.wanted() {
+        while let Some(slot) = self.table.wanted(Instant::now()) {
             self.fork_one(slot)?;
         }
         Ok(())
+    }
+
+    /// The same once the tree stands: what cannot be forked now is tried again later.
+    fn replace_dead(&mut self) {
+        while let Some(slot) = self.table.wanted(Instant::now()) {
+            let Err(why) = self.fork_one(slot) else {
+                continue;
+            };
+            log::error!("ERROR: {why}");
+            if let Some(entry) = self.table.get_mut(slot) {
+                entry.respawn.wait(Instant::now(), NO_FORK);
+            }
+        }
     }
 
     fn fork_one(&mut self, slot: u16) -> Result<(), String> {
@@ -207,6 +226,7 @@ impl Attendant {
         match fork().map_err(|e| format!("cannot fork {}: {e}", entry.desc))? {
             Forked::Parent(pid) => {
                 entry.state = State::Starting(pid);
+                entry.respawn.started(Instant::now());
                 shared::started(slot, pid.as_raw());
                 Ok(())
             }
@@ -270,10 +290,11 @@ impl Attendant {
         };
         match entry.state {
             // The first reason is the one that is told; others may follow from it.
-            State::Starting(_) if !why.is_empty() => {
+            State::Starting(_) if !why.is_empty() && !self.stands => {
                 let why = format!("{}: {why}", entry.desc);
                 self.start_failure.get_or_insert(why);
             }
+            State::Starting(_) if !why.is_empty() => log::error!("ERROR: {}: {why}", entry.desc),
             State::Starting(pid) => {
                 entry.state = State::Running(pid);
                 shared::running(slot);
@@ -322,11 +343,11 @@ impl Attendant {
         }
         if !dead.is_empty() {
             shared::recover(&dead);
+            self.want_again(&dead);
         }
     }
 
-    /// The one place that learns of a death: reports it and decides what follows. Whoever makes the
-    /// tree heal itself does it here: set the entry to [`State::Wanted`] and fork.
+    /// The one place that learns of a death, and reports it.
     fn child_died(&mut self, pid: Pid, status: WaitStatus) -> Option<u16> {
         let Some(entry) = self.table.by_pid(pid) else {
             log::debug!("process {pid}, which is not of the table, ended");
@@ -340,18 +361,46 @@ impl Attendant {
         let level = if expected { level::INFO } else { level::ERR };
         let text = format_args!("child process {pid} ({}) {how}", entry.desc);
         log_fmt(level, text);
+        let delay = entry.respawn.died(Instant::now());
+        if was_told(status) && delay < GRACE {
+            entry.respawn.wait(Instant::now(), GRACE);
+        }
         shared::died(slot);
-        if self.stop.is_some() {
-            return Some(slot);
-        }
-        if self.own_receiver.is_some() {
-            log::info!("INFO: dont_fork turned on, living on");
-        } else {
-            log::info!("INFO: terminating due to SIGCHLD");
-            self.stop = Some(Stop::ChildDied);
-        }
         Some(slot)
     }
+
+    /// What the dead held was repaired: they are replaced, unless the tree stops or did not stand yet.
+    fn want_again(&mut self, dead: &[u16]) {
+        if self.stop.is_some() {
+            return;
+        }
+        if !self.stands {
+            log::info!("INFO: terminating due to SIGCHLD");
+            self.stop = Some(Stop::ChildDied);
+            return;
+        }
+        let now = Instant::now();
+        for &slot in dead {
+            let Some(entry) = self.table.get_mut(slot) else {
+                continue;
+            };
+            entry.state = State::Wanted;
+            let delay = entry.respawn.delay(now);
+            if delay > GRACE {
+                log::warn!(
+                    "WARNING: {} dies again and again, the next one starts in {:.1} s",
+                    entry.desc,
+                    delay.as_secs_f32()
+                );
+            }
+        }
+    }
+}
+
+/// Rounded up, so that what is due then is due.
+fn timeout(delay: Duration) -> PollTimeout {
+    let ms = delay.as_micros().div_ceil(1000);
+    PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
 }
 
 /// Whether a worker ended as one does that got TERM or INT.

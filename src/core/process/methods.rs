@@ -84,6 +84,7 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
             ("pid", RpcValue::Int(process.pid.into())),
             ("rank", RpcValue::Int(process.rank.into())),
             ("description", RpcValue::Str(process.desc.into())),
+            ("restarts", RpcValue::Int(process.restarts.into())),
             ("messages", RpcValue::Int(done.messages as i64)),
             ("busy_us", micros(done.busy_us)),
             ("squares_us2", RpcValue::Double(done.squares_us2)),

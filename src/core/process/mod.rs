@@ -2,7 +2,7 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile` | the attendant |
+//! | `attendant`, `table`, `respawn`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
@@ -26,6 +26,7 @@ mod panics;
 pub mod pidfile;
 pub mod privileges;
 mod pulse;
+mod respawn;
 mod shared;
 mod shutdown;
 mod signals;

@@ -24,6 +24,8 @@ pub struct ProcessInfo {
     pub rank: i32,
     /// What it is.
     pub desc: String,
+    /// How many processes with this number died before.
+    pub restarts: u32,
 }
 
 /// Makes the table for `tree` processes beside the attendant, for what modules announced, and some
@@ -132,6 +134,7 @@ pub fn processes() -> Vec<ProcessInfo> {
         pid: entry.pid(),
         rank: entry.rank(),
         desc: entry.desc(),
+        restarts: entry.generation().saturating_sub(1),
     });
     shown.collect()
 }

@@ -4,8 +4,10 @@
 //! or replaces processes changes the table and lets the attendant make it true. An entry keeps its slot,
 //! rank and description for life, whichever pid fills it.
 
+use super::respawn::Respawn;
 use crate::core::net::SocketInfo;
 use nix::unistd::Pid;
+use std::time::{Duration, Instant};
 
 /// Ranks given to `child_init` (SER's numbers); receivers have 1 and up.
 pub mod rank {
@@ -45,13 +47,13 @@ pub enum Role {
 /// What became of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
-    /// No process yet.
+    /// No process yet, or no longer: one is forked as soon as [`Respawn`] allows it.
     Wanted,
     /// Forked; its `child_init` has not reported yet.
     Starting(Pid),
     /// At work.
     Running(Pid),
-    /// Its process died.
+    /// Its process died, and is not replaced.
     Dead,
 }
 
@@ -68,6 +70,8 @@ pub struct Entry {
     pub desc: String,
     /// Whether it is there.
     pub state: State,
+    /// The deaths of its processes, and when the next one is forked.
+    pub respawn: Respawn,
 }
 
 impl Entry {
@@ -137,6 +141,7 @@ impl Table {
             rank,
             desc,
             state,
+            respawn: Respawn::default(),
         });
     }
 
@@ -155,10 +160,16 @@ impl Table {
         self.entries.iter_mut().find(|e| e.pid() == Some(pid))
     }
 
-    /// The next slot that wants a process.
-    pub fn wanted(&self) -> Option<u16> {
-        let wanted = self.entries.iter().find(|e| e.state == State::Wanted);
-        wanted.map(|e| e.slot)
+    /// The next slot that wants a process now.
+    pub fn wanted(&self, now: Instant) -> Option<u16> {
+        let due = |e: &&Entry| e.state == State::Wanted && e.respawn.delay(now).is_zero();
+        self.entries.iter().find(due).map(|e| e.slot)
+    }
+
+    /// How long until the next process is due; `None`: no entry wants one.
+    pub fn next_due(&self, now: Instant) -> Option<Duration> {
+        let wanted = self.entries.iter().filter(|e| e.state == State::Wanted);
+        wanted.map(|e| e.respawn.delay(now)).min()
     }
 
     /// Whether a process has not reported yet.
@@ -214,9 +225,10 @@ mod tests {
     #[test]
     fn an_entry_is_wanted_until_it_has_a_process() {
         let mut table = Table::timers_only();
-        assert_eq!(table.wanted(), Some(1));
+        let now = Instant::now();
+        assert_eq!(table.wanted(now), Some(1));
         table.get_mut(1).unwrap().state = State::Starting(Pid::from_raw(100));
-        assert_eq!(table.wanted(), Some(2));
+        assert_eq!(table.wanted(now), Some(2));
         assert!(table.starting());
         let entry = table.by_pid(Pid::from_raw(100)).unwrap();
         entry.state = State::Dead;
