@@ -21,7 +21,7 @@ mod texts;
 
 use crate::core::log as ser_log;
 use crate::core::process::daemonize::Inherited;
-use crate::core::process::{install_panic_hook, title};
+use crate::core::process::{install_panic_hook, notify, title};
 use passes::Outcome;
 use std::ffi::OsString;
 use std::io::Write;
@@ -64,6 +64,7 @@ fn print(text: &str) -> ExitCode {
 fn fail(text: &str) -> ExitCode {
     if !text.is_empty() {
         ser_log::fatal(format_args!("{text}"));
+        notify::failed(text);
     }
     ExitCode::from(FAILED)
 }

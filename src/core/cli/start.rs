@@ -18,7 +18,7 @@ use crate::core::process::daemonize::{self, Inherited, Launcher};
 use crate::core::process::pidfile::{PgidFile, PidFile};
 use crate::core::process::privileges::{Identity, Unknown};
 use crate::core::process::{
-    Attendant, Attended, Heritage, OwnReceiver, Stop, Table, clean_up, limits, say_thanks,
+    Attendant, Attended, Heritage, OwnReceiver, Stop, Table, clean_up, limits, notify, say_thanks,
     serve_core_fifo, serve_core_unixsock,
 };
 use crate::core::script::{self, Program};
@@ -58,6 +58,9 @@ struct Plan {
 pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Result<(), Failed> {
     ser_log::set_debug(early.debug as i32);
     ser_log::set_stderr(early.log_stderr);
+    if !early.check {
+        notify::connect();
+    }
     let plan = make_plan(&early, options)?;
     print_listen_block(net::listeners());
     if early.check {
@@ -263,6 +266,7 @@ fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
     let started = attendant
         .start()
         .and_then(|()| attendant.close_terminal())
+        .inspect(|()| notify::ready())
         .and_then(|()| match launcher {
             Some(launcher) if !attendant.told_to_stop() => tell_launcher(launcher),
             Some(_) | None => Ok(()),
@@ -272,6 +276,7 @@ fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
         return Err(Failed(why));
     }
     let stop = attendant.attend();
+    notify::stopping();
     attendant.shut_down(Some(stop));
     Ok(stop)
 }

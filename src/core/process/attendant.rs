@@ -10,7 +10,7 @@ use super::fork::{Forked, fork};
 use super::no_fork::OwnReceiver;
 use super::signals::Attended;
 use super::table::{State, Table, rank};
-use super::{daemonize, hooks, memory, shared, title};
+use super::{daemonize, hooks, memory, notify, shared, title};
 use crate::core::log::{level, log_fmt};
 use crate::core::module::registry;
 use crate::crit;
@@ -252,7 +252,7 @@ impl Attendant {
         fds.extend(own.map(|own| PollFd::new(own.as_fd(), PollFlags::POLLIN)));
         let resolver = own.and_then(OwnReceiver::resolver);
         fds.extend(resolver.map(|r| PollFd::new(r.as_fd(), PollFlags::POLLIN)));
-        match poll(&mut fds, timeout) {
+        match poll(&mut fds, notify::until_ping(timeout)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => log::error!("poll: {e}"),
         }
@@ -272,6 +272,7 @@ impl Attendant {
         if has_name && let Some(receiver) = &mut self.own_receiver {
             receiver.work_for_names();
         }
+        notify::tick();
     }
 
     fn take_reports(&mut self) {

@@ -2,7 +2,7 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile` | the attendant |
+//! | `attendant`, `table`, `respawn`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
@@ -22,6 +22,7 @@ pub mod limits;
 mod memory;
 mod methods;
 mod no_fork;
+pub mod notify;
 mod panics;
 pub mod pidfile;
 pub mod privileges;
