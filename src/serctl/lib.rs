@@ -6,14 +6,18 @@
 //! | `verbs` | the table of verbs: help, man page and dispatch come from it |
 //! | `address`, `client`, `value` | calls RPC methods over a socket of module ctl |
 //! | `failure` | why a verb failed, and with which exit code |
+//! | `json` | strings of JSON |
+//! | `check` | `check` and `route`, which read a ser.cfg |
 //! | `ps`, `rpc`, … | a verb each |
 //!
 //! It talks to the server by RPC alone, so it works over the network as well as on the same machine.
 
 mod address;
+mod check;
 mod client;
 mod command_line;
 mod failure;
+mod json;
 mod ps;
 mod rpc;
 mod value;

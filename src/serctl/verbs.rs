@@ -1,6 +1,6 @@
 //! The table of verbs. `serctl help` and the man page are made of it, and a verb runs from it.
 
-use crate::{Failure, Tool, ps, rpc};
+use crate::{Failure, Tool, check, ps, rpc};
 use std::io::Write;
 
 /// Where help is.
@@ -31,12 +31,14 @@ pub struct Verb {
 #[allow(missing_docs)]
 pub enum Section {
     Control,
+    Config,
     This,
 }
 
 /// The headings in their order.
 pub const SECTIONS: &[(Section, &str)] = &[
     (Section::Control, "control and diagnostics"),
+    (Section::Config, "the config file"),
     (Section::This, "about serctl"),
 ];
 
@@ -57,6 +59,22 @@ pub const VERBS: &[Verb] = &[
         section: Section::Control,
         text: "call an RPC method",
         run: rpc::run,
+    },
+    Verb {
+        name: "check",
+        aliases: &[],
+        args: "[--json] [<file>|-]",
+        section: Section::Config,
+        text: "show all that is wrong with a ser.cfg",
+        run: check::check,
+    },
+    Verb {
+        name: "route",
+        aliases: &[],
+        args: "[<file>|-]",
+        section: Section::Config,
+        text: "show the program that a ser.cfg comes to",
+        run: check::route,
     },
     Verb {
         name: "help",

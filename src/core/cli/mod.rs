@@ -19,6 +19,7 @@ mod passes;
 mod start;
 mod texts;
 
+use crate::core::config::Target;
 use crate::core::log as ser_log;
 use crate::core::process::daemonize::Inherited;
 use crate::core::process::{install_panic_hook, notify, title};
@@ -26,6 +27,16 @@ use passes::Outcome;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+
+/// The file that the server reads without `-f`.
+pub fn default_config() -> std::path::PathBuf {
+    config_file::default_path()
+}
+
+/// What the server would say about the `listen` and `alias` of a file at its start, where names are looked up.
+pub fn check_addresses(target: Target) -> Result<(), String> {
+    start::check_addresses(target)
+}
 
 /// Exit status of everything that failed (SER returns -1 from `main`).
 const FAILED: u8 = 255;

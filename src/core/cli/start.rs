@@ -9,11 +9,11 @@ use super::fork_mode::ForkMode;
 use super::getopt::Opt;
 use super::overrides::{self, Overrides};
 use super::passes::Early;
-use crate::core::config::Loaded;
+use crate::core::config::{Loaded, Target};
 use crate::core::dns::{self, AtStart};
 use crate::core::log as ser_log;
 use crate::core::module::registry;
-use crate::core::net::{self, Listeners, SocketInfo, udp};
+use crate::core::net::{self, Listeners, SocketId, SocketInfo, udp};
 use crate::core::process::daemonize::{self, Inherited, Launcher};
 use crate::core::process::pidfile::{PgidFile, PidFile};
 use crate::core::process::privileges::{Identity, Unknown};
@@ -88,13 +88,7 @@ fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
     let identity = look_up_identity(&settings)?;
     let mut listen = target.listen;
     listen.extend(more.listen.iter().cloned());
-    let mut listeners = net::build(
-        &listen,
-        &target.aliases,
-        &settings,
-        &AtStart::new(&settings),
-    )
-    .map_err(|why| format!("failed to initialize list addresses: {why}"))?;
+    let mut listeners = listeners(&listen, &target.aliases, &settings)?;
     if mode == ForkMode::NoFork && !early.check {
         use_first_socket(&mut listeners)?;
     }
@@ -109,6 +103,22 @@ fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
         config: early.config.display().to_string(),
         program: Cell::new(Some(program)),
     })
+}
+
+/// What `listen` and `alias` come to.
+fn listeners(
+    listen: &[SocketId],
+    aliases: &[SocketId],
+    settings: &Settings,
+) -> Result<Listeners, String> {
+    net::build(listen, aliases, settings, &AtStart::new(settings))
+        .map_err(|why| format!("failed to initialize list addresses: {why}"))
+}
+
+/// Whether a server with this file could find the addresses that it is to listen on.
+pub(super) fn check_addresses(mut target: Target) -> Result<(), String> {
+    dns::settle(&mut target.settings);
+    listeners(&target.listen, &target.aliases, &target.settings).map(drop)
 }
 
 fn apply_log_settings(settings: &Settings) {

@@ -56,6 +56,10 @@ impl Regex {
             source: pattern.into(),
         })
     }
+    /// The pattern as written.
+    pub fn source(&self) -> &[u8] {
+        &self.source
+    }
     /// Whether `text` holds a match.
     pub fn is_match(&self, text: &[u8]) -> bool {
         let mut bounds = [libc::regmatch_t {

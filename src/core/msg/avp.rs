@@ -4,6 +4,7 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
+use std::fmt;
 
 /// From or To side.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -73,6 +74,42 @@ pub struct AvpSpec {
     pub name: AvpName,
     /// Index.
     pub index: AvpIndex,
+}
+
+impl AvpSpec {
+    /// The letters in front of the name; none for a reference that names neither track nor class.
+    fn prefix(&self) -> String {
+        let class = match self.class {
+            None => "",
+            Some(AvpClass::Uri) => "r",
+            Some(AvpClass::User) => "u",
+            Some(AvpClass::Domain) => "d",
+            Some(AvpClass::Global) => "g",
+        };
+        match self.track {
+            None => class.into(),
+            Some(AvpTrack::From) => format!("f{class}"),
+            Some(AvpTrack::To) => format!("t{class}"),
+        }
+    }
+}
+
+/// As a script writes it, `$tu.uid[1]`.
+impl fmt::Display for AvpSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = self.prefix();
+        let dot = if prefix.is_empty() { "" } else { "." };
+        write!(f, "${prefix}{dot}")?;
+        match &self.name {
+            AvpName::Literal(name) => f.write_str(&String::from_utf8_lossy(name))?,
+            AvpName::Regex(regex) => write!(f, "{regex:?}")?,
+        }
+        match self.index {
+            AvpIndex::None => Ok(()),
+            AvpIndex::All => f.write_str("[]"),
+            AvpIndex::At(n) => write!(f, "[{n}]"),
+        }
+    }
 }
 
 const CLASSES: [AvpClass; 4] = [

@@ -11,3 +11,16 @@ pub enum RouteKind {
     Branch = 8,
     OnSend = 16,
 }
+
+impl RouteKind {
+    /// The keyword of such a block.
+    pub fn word(self) -> &'static str {
+        match self {
+            RouteKind::Request => "route",
+            RouteKind::Failure => "failure_route",
+            RouteKind::OnReply => "onreply_route",
+            RouteKind::Branch => "branch_route",
+            RouteKind::OnSend => "onsend_route",
+        }
+    }
+}

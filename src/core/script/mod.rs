@@ -9,6 +9,7 @@ mod flags;
 mod program;
 mod run;
 pub mod select;
+mod show;
 mod simple;
 mod subst;
 mod uri_edit;

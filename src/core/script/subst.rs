@@ -16,6 +16,7 @@ enum Piece {
 
 /// A compiled substitution.
 pub struct Subst {
+    source: Box<[u8]>,
     regex: Regex,
     all: bool,
     replacement: Vec<Piece>,
@@ -65,10 +66,16 @@ impl Subst {
             }
         }
         Ok(Subst {
+            source: text.into(),
             regex: Regex::with_flags(&unescape_delimiter(&pattern, delimiter), compile_flags)?,
             all,
             replacement: parse_replacement(&replacement, delimiter)?,
         })
+    }
+
+    /// The whole text with its delimiters, as written.
+    pub fn source(&self) -> &[u8] {
+        &self.source
     }
 
     /// The replacements in `text`, in order; empty when nothing matches.

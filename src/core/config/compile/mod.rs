@@ -76,7 +76,7 @@ impl<'c> Compiler<'c> {
         if named.is_some() && table.get(index).is_some_and(|r| r.defined) {
             let span = named.map_or(block.span, |n| n.span);
             self.error_with(span, "duplicate route")
-                .help(format!("there is a {}[{name}] above", word(block.kind)));
+                .help(format!("there is a {}[{name}] above", block.kind.word()));
         }
         let actions = self.list(&block.body);
         if let Some(route) = self.program.table_mut(block.kind).get_mut(index) {
@@ -133,23 +133,12 @@ impl<'c> Compiler<'c> {
             if defined.any(|route| route.name == *name) {
                 continue;
             }
-            let message = format!("there is no {}[{name}]: the call does nothing", word(*kind));
+            let message = format!("there is no {}[{name}]: the call does nothing", kind.word());
             let known = table.iter().filter(|route| route.defined);
             let known = known.map(|route| route.name.as_str());
             self.found.warning(*span, message).suggest(name, known);
         }
         self.program
-    }
-}
-
-/// The keyword of a kind of block.
-fn word(kind: RouteKind) -> &'static str {
-    match kind {
-        RouteKind::Request => "route",
-        RouteKind::Failure => "failure_route",
-        RouteKind::OnReply => "onreply_route",
-        RouteKind::Branch => "branch_route",
-        RouteKind::OnSend => "onsend_route",
     }
 }
 
@@ -163,5 +152,5 @@ fn words(mask: RouteMask) -> Vec<&'static str> {
         RouteKind::OnSend,
     ];
     let allowed = all.into_iter().filter(|kind| mask.allows(*kind));
-    allowed.map(word).collect()
+    allowed.map(RouteKind::word).collect()
 }
