@@ -3,11 +3,9 @@
 //! Invariant: each call to [`scan`] yields the same options in the order of the command line, so that
 //! the three passes see the same things.
 
+use super::options;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-
-/// SER's option string: a letter with a colon takes an argument.
-pub(super) const OPTIONS: &str = "f:cm:dVhEb:l:n:vrRDTN:W:w:t:u:g:P:G:";
 
 /// One option of the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,9 +19,7 @@ pub(super) enum Opt {
 }
 
 fn takes_value(letter: u8) -> Option<bool> {
-    let options = OPTIONS.as_bytes();
-    let at = options.iter().position(|&o| o == letter && o != b':')?;
-    Some(options.get(at + 1) == Some(&b':'))
+    options::find(letter).map(|option| option.argument.is_some())
 }
 
 /// All options of `args` (without the program's name).

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `options` | the table of options |
 //! | `getopt`, `passes`, `overrides` | the command line, in SER's three passes |
 //! | `texts` | `-h`, `-V` |
 //! | `config_file` | finds and reads ser.cfg and shows what is wrong with it |
@@ -14,10 +15,13 @@
 mod config_file;
 mod fork_mode;
 mod getopt;
+mod options;
 mod overrides;
 mod passes;
 mod start;
 mod texts;
+
+pub use options::{CliOption, OPTIONS};
 
 use crate::core::config::Target;
 use crate::core::log as ser_log;

@@ -1,7 +1,8 @@
 //! The first two passes over the command line: is it a call for help, and what is needed before the
 //! config file is opened. The third, which overrides the file, is in [`super::overrides`].
 
-use super::getopt::{OPTIONS, Opt};
+use super::getopt::Opt;
+use super::options;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -72,7 +73,7 @@ fn pass_one(options: &[Opt]) -> Outcome {
             },
             // The rest belongs to the third pass.
             Opt::Flag(letter) | Opt::Value(letter, _) => {
-                debug_assert!(OPTIONS.as_bytes().contains(letter));
+                debug_assert!(options::find(*letter).is_some());
             }
         }
     }

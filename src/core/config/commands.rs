@@ -1,53 +1,139 @@
 //! The table of core commands (`commands` of the language page): names, synonyms, how they are written.
-//! Used by the parser for its messages and by the compiler.
+//! Used by the parser for its messages, by the compiler, and for ser.cfg(5).
 
-/// Every core command with its synonyms, and how its arguments are written; the first name of a group
-/// is what the compiler matches on.
-const GROUPS: [(&[&str], &str); 35] = [
-    (&["forward"], FORWARD),
-    (&["forward_udp"], FORWARD),
-    (&["forward_tcp"], FORWARD),
-    (&["forward_tls"], FORWARD),
-    (&["send"], "(host, port)"),
-    (&["send_tcp"], "(host, port)"),
-    (&["exit", "drop"], " takes a number or $?, or nothing"),
-    (&["return"], " takes a number or $?, or nothing"),
-    (&["break"], " takes nothing"),
-    (&["log"], "(\"text\") or log(level, \"text\")"),
-    (&["error"], "(\"code\", \"text\")"),
-    (&["exec"], TEXT),
-    (&["setflag"], FLAG),
-    (&["resetflag"], FLAG),
-    (&["isflagset"], FLAG),
-    (&["setavpflag"], "($attr, flag)"),
-    (&["resetavpflag"], "($attr, flag)"),
-    (&["isavpflagset"], "($attr, flag)"),
-    (&["route"], "(name)"),
-    (&["rewritehost", "sethost", "seth"], TEXT),
-    (&["rewritehostport", "sethostport", "sethp"], TEXT),
-    (&["rewriteuser", "setuser", "setu"], TEXT),
+/// A command's names, how its arguments are written, and what it does. The first name is what the compiler
+/// matches on.
+type Group = (&'static [&'static str], &'static str, &'static str);
+
+/// Every core command.
+static GROUPS: [Group; 35] = [
+    (
+        &["forward"],
+        FORWARD,
+        "sends the message on without a transaction; its protocol is that of the next hop",
+    ),
+    (&["forward_udp"], FORWARD, "the same over UDP"),
+    (&["forward_tcp"], FORWARD, "the same over TCP"),
+    (&["forward_tls"], FORWARD, "the same over TLS"),
+    (
+        &["send"],
+        "(host, port)",
+        "sends the message as it came, over UDP",
+    ),
+    (&["send_tcp"], "(host, port)", "the same over TCP"),
+    (
+        &["exit", "drop"],
+        " takes a number or $?, or nothing",
+        "ends the script; drop is the same",
+    ),
+    (
+        &["return"],
+        " takes a number or $?, or nothing",
+        "leaves the route block; $? is the number, 1 without one",
+    ),
+    (
+        &["break"],
+        " takes nothing",
+        "leaves the route block with 0",
+    ),
+    (
+        &["log"],
+        "(\"text\") or log(level, \"text\")",
+        "logs the text; the level is 4 where none is given",
+    ),
+    (
+        &["error"],
+        "(\"code\", \"text\")",
+        "logs both, nothing else",
+    ),
+    (
+        &["exec"],
+        TEXT,
+        "runs a command of the shell and waits for it",
+    ),
+    (&["setflag"], FLAG, "sets a flag of the message"),
+    (&["resetflag"], FLAG, "clears it"),
+    (&["isflagset"], FLAG, "true if it is set"),
+    (
+        &["setavpflag"],
+        "($attr, flag)",
+        "sets a flag (avpflags) of an attribute",
+    ),
+    (&["resetavpflag"], "($attr, flag)", "clears it"),
+    (&["isavpflagset"], "($attr, flag)", "true if it is set"),
+    (
+        &["route"],
+        "(name)",
+        "runs a route block; $? is what it returned",
+    ),
+    (
+        &["rewritehost", "sethost", "seth"],
+        TEXT,
+        "the host of the Request-URI; its port stays",
+    ),
+    (
+        &["rewritehostport", "sethostport", "sethp"],
+        TEXT,
+        "host and port of the Request-URI",
+    ),
+    (
+        &["rewriteuser", "setuser", "setu"],
+        TEXT,
+        "the user of the Request-URI",
+    ),
     (
         &["rewriteuserpass", "setuserpass", "setup"],
         "(\"user:password\")",
+        "user and password of the Request-URI",
     ),
-    (&["rewriteport", "setport", "setp"], "(\"port\"): in quotes"),
-    (&["rewriteuri", "seturi"], TEXT),
-    (&["revert_uri"], "()"),
-    (&["prefix"], TEXT),
-    (&["strip"], "(number)"),
-    (&["strip_tail"], "(number)"),
+    (
+        &["rewriteport", "setport", "setp"],
+        "(\"port\"): in quotes",
+        "the port of the Request-URI",
+    ),
+    (&["rewriteuri", "seturi"], TEXT, "the whole Request-URI"),
+    (
+        &["revert_uri"],
+        "()",
+        "the Request-URI is again what it was when it came",
+    ),
+    (&["prefix"], TEXT, "puts text in front of the user"),
+    (
+        &["strip"],
+        "(number)",
+        "takes characters from the front of the user",
+    ),
+    (
+        &["strip_tail"],
+        "(number)",
+        "takes characters from the end of the user",
+    ),
     (
         &["append_branch"],
         "(), append_branch(\"uri\") or append_branch(\"uri\", \"0.5\")",
+        "one more destination; without a URI the present Request-URI",
     ),
-    (&["force_rport", "add_rport"], "()"),
+    (
+        &["force_rport", "add_rport"],
+        "()",
+        "the reply goes to the port that the request came from (RFC 3581)",
+    ),
     (
         &["force_tcp_alias", "add_tcp_alias"],
         "() or with a port number",
+        "the connection serves requests to that port too (RFC 5923)",
     ),
-    (&["set_advertised_address"], "(address)"),
-    (&["set_advertised_port"], "(number)"),
-    (&["force_send_socket"], "([proto:]address[:port])"),
+    (
+        &["set_advertised_address"],
+        "(address)",
+        "what Via and Record-Route of this message call the server",
+    ),
+    (&["set_advertised_port"], "(number)", "the port beside it"),
+    (
+        &["force_send_socket"],
+        "([proto:]address[:port])",
+        "the socket that this message leaves from",
+    ),
 ];
 
 const TEXT: &str = "(\"text\")";
@@ -56,19 +142,24 @@ const FORWARD: &str = "(host, port) or (uri:host, uri:port); the port is a numbe
 
 /// The first name of the command's group; `None` if it is no core command.
 pub fn group(name: &str) -> Option<&'static str> {
-    let found = GROUPS.iter().find(|(names, _)| names.contains(&name));
-    found.map(|(names, _)| names[0])
+    let found = GROUPS.iter().find(|(names, ..)| names.contains(&name));
+    found.map(|(names, ..)| names[0])
+}
+
+/// All commands: the names of each, how its arguments are written, what it does.
+pub fn command_docs() -> &'static [Group] {
+    &GROUPS
 }
 
 /// All names, for suggestions.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    GROUPS.iter().flat_map(|(names, _)| names.iter().copied())
+    GROUPS.iter().flat_map(|(names, ..)| names.iter().copied())
 }
 
 /// How a command is written.
 pub fn usage(name: &str) -> String {
-    let found = GROUPS.iter().find(|(names, _)| names.contains(&name));
-    format!("{name}{}", found.map_or("", |(_, usage)| *usage))
+    let found = GROUPS.iter().find(|(names, ..)| names.contains(&name));
+    format!("{name}{}", found.map_or("", |(_, usage, _)| *usage))
 }
 
 /// Whether the command may stand without parentheses.

@@ -25,7 +25,8 @@ mod retired;
 mod scanner;
 mod suggest;
 
+pub use commands::command_docs;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use load::{Loaded, Modules, load};
-pub use params::{FOREIGN_POLL_METHODS, POLL_METHODS, Target};
+pub use params::{FOREIGN_POLL_METHODS, POLL_METHODS, ParamDoc, Target, param_docs};
 pub use parser::parse;

@@ -1,14 +1,16 @@
 //! Core parameters: what one is, and how an assignment is carried out. The parameters themselves stand in
-//! `table` and `dns`, conversions of values in `value`.
+//! `table` and `dns`, conversions of values in `value`, what people are shown of them in `docs`.
 //!
 //! What needs a part of the server that is not there yet (tcp, tls) is checked and kept in
 //! [`Settings::stored`]; what newer generations dropped is accepted with a warning that says what
 //! replaces it.
 
 mod dns;
+mod docs;
 mod table;
 mod value;
 
+pub use docs::{ParamDoc, param_docs};
 pub use value::{FOREIGN_POLL_METHODS, POLL_METHODS};
 
 use super::ast::{ParamValue, SocketId, Spanned};
@@ -69,9 +71,20 @@ pub struct Param {
     /// Its name and synonyms; values are stored under the first.
     names: &'static [&'static str],
     action: Action,
+    /// As ser.cfg would say it; empty: not set, or it depends.
+    default: &'static str,
+    /// What it does and its unit, one line.
+    text: &'static str,
 }
 
 impl Param {
+    /// The parameter with its default and what it does.
+    const fn doc(mut self, default: &'static str, text: &'static str) -> Param {
+        self.default = default;
+        self.text = text;
+        self
+    }
+
     /// What its value looks like.
     pub fn kind(&self) -> ValueType {
         match &self.action {

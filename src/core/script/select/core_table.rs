@@ -8,50 +8,91 @@ use crate::core::msg::{BumpVec, SipMsg};
 use crate::core::sip::{FirstLine, HdrType, Message};
 use std::io::Write;
 
-/// First words of the core's selects, synonyms of one letter left out.
-pub const NAMES: [&str; 42] = [
-    "authorization",
-    "branch",
-    "call_id",
-    "cfg_get",
-    "code",
-    "contact",
-    "content_length",
-    "content_type",
-    "cseq",
-    "dst",
-    "dst_uri",
-    "event",
-    "expires",
-    "from",
-    "max_forwards",
-    "message",
-    "method",
-    "min_se",
-    "msg",
-    "next_hop",
-    "organization",
-    "priority",
-    "proxy_authorization",
-    "reason",
-    "received",
-    "record_route",
-    "refer_to",
-    "remote_party_id",
-    "request_uri",
-    "rpid",
-    "rr",
-    "ruri",
-    "session_expires",
-    "sip_if_match",
-    "src",
-    "status",
-    "subject",
-    "sys",
-    "to",
-    "user_agent",
-    "version",
-    "via",
+/// First words of the core's selects, synonyms of one letter left out, and what they give.
+pub const CORE_SELECTS: [(&str, &str); 42] = [
+    (
+        "authorization",
+        "credentials for a realm: @authorization[\"realm\"].username, .nonce, \
+         .uri, .response and others",
+    ),
+    (
+        "branch",
+        "destinations beside the Request-URI: .count, .uri[n], .dst_uri[n], \
+         .q[n], .uriq[n]",
+    ),
+    ("call_id", "the Call-ID"),
+    (
+        "cfg_get",
+        "a variable that ser.cfg declares: @cfg_get.group.name",
+    ),
+    ("code", "the status of a reply"),
+    (
+        "contact",
+        "the first Contact: .uri, .name, .q, .expires, .params.NAME and others",
+    ),
+    ("content_length", "the header"),
+    ("content_type", "the header"),
+    ("cseq", "the CSeq: .num, .method"),
+    (
+        "dst",
+        "where the message was received: .ip, .port, .ip_port",
+    ),
+    (
+        "dst_uri",
+        "where the request goes if not to the Request-URI; parts as of ruri",
+    ),
+    ("event", "the header"),
+    ("expires", "the header"),
+    ("from", "the From header: .uri, .tag, .name, .params.NAME"),
+    ("max_forwards", "the header"),
+    ("message", "as msg"),
+    ("method", "the method"),
+    ("min_se", "the header"),
+    (
+        "msg",
+        "the whole message: .first_line, .len, .body, .header.NAME[n], \
+         .request.method and others",
+    ),
+    (
+        "next_hop",
+        "dst_uri, or else the Request-URI; parts as of ruri",
+    ),
+    ("organization", "the header"),
+    ("priority", "the header"),
+    ("proxy_authorization", "as authorization"),
+    ("reason", "the reason phrase of a reply"),
+    (
+        "received",
+        "our socket: .proto, .ip, .port, .ip_port, .proto_ip_port",
+    ),
+    (
+        "record_route",
+        "the first Record-Route: .uri, .name, .params.NAME",
+    ),
+    ("refer_to", "as from"),
+    ("remote_party_id", "as from"),
+    ("request_uri", "as ruri"),
+    ("rpid", "as remote_party_id"),
+    ("rr", "as record_route"),
+    (
+        "ruri",
+        "the Request-URI: .type, .user, .pwd, .host, .port, .hostport, \
+         .params.NAME",
+    ),
+    ("session_expires", "the header"),
+    ("sip_if_match", "the header"),
+    ("src", "who sent the message: .ip, .port, .ip_port"),
+    ("status", "as code"),
+    ("subject", "the header"),
+    ("sys", "the server: .pid, .unique, .now, .server_id"),
+    ("to", "as from"),
+    ("user_agent", "the header"),
+    ("version", "SIP/2.0"),
+    (
+        "via",
+        "a Via, counted from 1: @via[1].host, .port, .transport, .branch, \
+         .received, .rport, .params.NAME and others",
+    ),
 ];
 
 /// Resolves a core select; the error is the level that is not known.
@@ -278,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_suggested_name_is_known() {
-        for name in NAMES {
+        for (name, _) in CORE_SELECTS {
             let realm = if name.ends_with("authorization") {
                 "[\"r\"]"
             } else {

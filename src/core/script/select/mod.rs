@@ -9,6 +9,7 @@ mod header;
 mod sys;
 mod tail;
 
+pub use core_table::CORE_SELECTS;
 pub use tail::{name_addr as name_addr_parts, uri as uri_parts};
 
 use crate::core::module::StrValue;
@@ -134,7 +135,8 @@ pub fn unresolved(error: &str) -> Option<&str> {
 pub fn names() -> Vec<&'static str> {
     let tables = TABLES.read();
     let registered = tables.iter().map(|(name, _)| *name);
-    registered.chain(core_table::NAMES).collect()
+    let core = CORE_SELECTS.iter().map(|(name, _)| *name);
+    registered.chain(core).collect()
 }
 
 impl Select {
