@@ -1,4 +1,5 @@
-//! Where module ctl listens, as sercmd and kamcmd write it: `[proto:]name[:port]` (reference: rpc-core §7).
+//! Where the server listens: for module ctl as sercmd and kamcmd write it, `[proto:]name[:port]` (reference:
+//! rpc-core §7), and what the line protocol is spoken over.
 
 use crate::Failure;
 use std::fmt;
@@ -19,6 +20,10 @@ pub enum Address {
     Udp(String, u16),
     UnixStream(PathBuf),
     UnixDatagram(PathBuf),
+    /// The line protocol over the server's named pipe, `fifo:PATH`.
+    Fifo(PathBuf),
+    /// The line protocol over a datagram socket of module unixsock, `unixsock:PATH`.
+    LineDatagram(PathBuf),
 }
 
 impl Address {
@@ -35,6 +40,8 @@ impl Address {
             "udp" => host_port(rest).map(|(host, port)| Address::Udp(host, port)),
             "unix" | "unixs" => path(rest).map(Address::UnixStream),
             "unixd" => path(rest).map(Address::UnixDatagram),
+            "fifo" => path(rest).map(Address::Fifo),
+            "unixsock" => path(rest).map(Address::LineDatagram),
             _ if text.contains('/') => path(text).map(Address::UnixStream),
             _ => host_port(text).map(|(host, port)| Address::Udp(host, port)),
         }
@@ -48,6 +55,8 @@ impl fmt::Display for Address {
             Address::Udp(host, port) => write!(f, "udp:{}:{port}", bracketed(host)),
             Address::UnixStream(path) => write!(f, "unixs:{}", path.display()),
             Address::UnixDatagram(path) => write!(f, "unixd:{}", path.display()),
+            Address::Fifo(path) => write!(f, "fifo:{}", path.display()),
+            Address::LineDatagram(path) => write!(f, "unixsock:{}", path.display()),
         }
     }
 }
@@ -96,6 +105,8 @@ mod tests {
             ("unix:/tmp/x", "unixs:/tmp/x"),
             ("/tmp/x", "unixs:/tmp/x"),
             ("unixd:/tmp/x", "unixd:/tmp/x"),
+            ("fifo:/tmp/x", "fifo:/tmp/x"),
+            ("unixsock:/tmp/x", "unixsock:/tmp/x"),
             ("tcp:localhost:7", "tcp:localhost:7"),
             ("tcp:localhost", "tcp:localhost:2049"),
             ("udp:[::1]:7", "udp:[::1]:7"),

@@ -1,19 +1,22 @@
 //! `serctl [-s ADDRESS] VERB ARGS…`: the options stand before the verb; what follows it is its own.
 
-use crate::address::{self, Address};
-use crate::{Failure, Tool, verbs};
+use crate::variables::Variables;
+use crate::{Address, Failure, Tool, verbs};
 use lexopt::Arg;
 use std::ffi::OsString;
 use std::io::Write;
 
 /// Runs what the words after the program's name ask for.
 pub fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut server = address::DEFAULT.to_owned();
+    let mut server = None;
     let mut parser = lexopt::Parser::from_args(args);
     let mut words: Vec<String> = Vec::new();
     while let Some(arg) = parser.next().map_err(wrong)? {
         match arg {
-            Arg::Short('s') | Arg::Long("socket") => server = text(parser.value().map_err(wrong)?)?,
+            Arg::Short('s') | Arg::Long("socket") => {
+                let address = text(parser.value().map_err(wrong)?)?;
+                server = Some(Address::parse(&address)?);
+            }
             Arg::Short('h') | Arg::Long("help") => words.push("help".into()),
             Arg::Short('V') | Arg::Long("version") => words.push("version".into()),
             Arg::Value(verb) => {
@@ -25,8 +28,9 @@ pub fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
             other => return Err(wrong(other.unexpected())),
         }
     }
-    let server = Address::parse(&server)?;
-    verbs::run(&Tool { server }, &words, out)
+    let variables = Variables::read()?;
+    let tool = Tool { server, variables };
+    verbs::run(&tool, &words, out)
 }
 
 fn text(word: OsString) -> Result<String, Failure> {

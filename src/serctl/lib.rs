@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `command_line` | the options before the verb, and finding the verb |
 //! | `verbs` | the table of verbs: help, man page and dispatch come from it |
-//! | `address`, `client`, `value` | calls RPC methods over a socket of module ctl |
+//! | `variables` | what the operator sets once, in files or the environment |
+//! | `address`, `client`, `value` | calls RPC methods and reads their replies |
+//! | `link`, `line` | BINRPC over the sockets of module ctl; the line protocol over the FIFO and module unixsock |
 //! | `failure` | why a verb failed, and with which exit code |
 //! | `json` | strings of JSON |
 //! | `check` | `check` and `route`, which read a ser.cfg |
@@ -17,10 +19,20 @@ mod check;
 mod client;
 mod command_line;
 mod failure;
+mod fifo;
 mod json;
+mod line;
+mod link;
+mod missing;
+mod monitor;
 mod ps;
+mod request;
 mod rpc;
+mod service;
+mod stats;
+mod usrloc;
 mod value;
+pub mod variables;
 pub mod verbs;
 
 pub use address::Address;
@@ -29,19 +41,49 @@ pub use failure::Failure;
 pub use value::Value;
 
 use std::io::Write;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::process::ExitCode;
+use variables::Variables;
 
-/// What every verb gets: where the server is. Filled from the options before the verb.
+/// What every verb gets: where the server is, and what the operator has set.
 #[derive(Clone, Debug)]
 pub struct Tool {
-    /// Where module ctl listens.
-    pub server: Address,
+    /// Where `-s` says that the server is.
+    server: Option<Address>,
+    variables: Variables,
 }
 
 impl Tool {
-    /// A connection to the server.
+    /// A connection to the server: where `-s` says, else the variable `SER_CTL`, else module ctl's own place, and
+    /// where nobody listens there, the FIFO.
     pub fn connect(&self) -> Result<Client, Failure> {
-        Client::connect(&self.server)
+        let replies = self.reply_dir();
+        if let Some(server) = &self.server {
+            return Client::connect(server, replies);
+        }
+        if let Some(server) = self.variables.is_set("SER_CTL") {
+            return Client::connect(&Address::parse(server)?, replies);
+        }
+        Client::connect(&Address::parse(address::DEFAULT)?, replies)
+            .or_else(|why| self.connect_to_fifo().ok_or(why))
+    }
+
+    fn connect_to_fifo(&self) -> Option<Client> {
+        let fifo = Path::new(self.get("SER_FIFO"));
+        let about = fifo.metadata().ok()?;
+        let address = Address::Fifo(fifo.to_owned());
+        let is_pipe = about.file_type().is_fifo();
+        is_pipe.then(|| Client::connect(&address, self.reply_dir()).ok())?
+    }
+
+    fn reply_dir(&self) -> &Path {
+        Path::new(self.get("SER_FIFO_DIR"))
+    }
+
+    /// The value of a variable of [`variables::VARIABLES`].
+    pub fn get(&self, name: &str) -> &str {
+        self.variables.get(name)
     }
 }
 

@@ -15,13 +15,36 @@ pub enum Value {
     /// Members in the order of the reply.
     Struct(Vec<(String, Value)>),
     Array(Vec<Value>),
+    /// A line of the line protocol: it does not say what it is.
+    Line {
+        /// Without its escapes.
+        text: String,
+        /// What it holds if it is a struct.
+        members: Vec<(String, Value)>,
+    },
 }
 
 impl Value {
+    /// A line of the line protocol, where structs are `name:value,name:value`.
+    pub(crate) fn of_line(line: &str) -> Value {
+        let member = |part: &str| {
+            let (name, value) = part.split_once(':')?;
+            let value = Value::Str(unescaped(value));
+            Some((unescaped(name), value))
+        };
+        let members: Option<Vec<_>> = line.split(',').map(member).collect();
+        Value::Line {
+            text: unescaped(line),
+            members: members.unwrap_or_default(),
+        }
+    }
+
     /// The member of a struct.
     pub fn get(&self, name: &str) -> Option<&Value> {
         match self {
-            Value::Struct(members) => members.iter().find(|(n, _)| n == name).map(|(_, v)| v),
+            Value::Struct(members) | Value::Line { members, .. } => {
+                members.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+            }
             _ => None,
         }
     }
@@ -30,7 +53,7 @@ impl Value {
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Value::Int(n) => Some(*n),
-            Value::Str(text) => text.parse().ok(),
+            Value::Str(text) | Value::Line { text, .. } => text.parse().ok(),
             _ => None,
         }
     }
@@ -40,7 +63,7 @@ impl Value {
         match self {
             Value::Int(n) => Some(*n as f64),
             Value::Double(n) => Some(*n),
-            Value::Str(text) => text.parse().ok(),
+            Value::Str(text) | Value::Line { text, .. } => text.parse().ok(),
             _ => None,
         }
     }
@@ -48,7 +71,7 @@ impl Value {
     /// A text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Value::Str(text) => Some(text),
+            Value::Str(text) | Value::Line { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -90,7 +113,7 @@ fn show(value: &Value, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     match value {
         Value::Int(n) => write!(f, "{n}"),
         Value::Double(n) => write!(f, "{n:.6}"),
-        Value::Str(text) => f.write_str(text),
+        Value::Str(text) | Value::Line { text, .. } => f.write_str(text),
         Value::Struct(members) => {
             writeln!(f, "{{")?;
             for (name, value) in members {
@@ -150,6 +173,28 @@ fn elements(reader: &mut Reader<'_>) -> Result<Vec<Value>, Error> {
     }
 }
 
+/// The escapes that the server writes.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        out.push(match c {
+            '\\' => match chars.next() {
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                Some('0') => '\0',
+                Some('o') => ':',
+                Some('c') => ',',
+                Some(other) => other,
+                None => '\\',
+            },
+            c => c,
+        });
+    }
+    out
+}
+
 fn lossy(text: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
@@ -186,6 +231,16 @@ mod tests {
         let value = back(&RpcValue::Struct(vec![("n", RpcValue::Int(1 << 40))]));
         assert_eq!(value.int("n"), Ok(1 << 40));
         assert!(value.int("m").is_err());
+    }
+
+    #[test]
+    fn a_line_is_a_struct_where_it_is_read_as_one() {
+        let value = Value::of_line(r"uptime:268,desc:receiver @ 127.0.0.1\o5060 \c x");
+        assert_eq!(value.int("uptime"), Ok(268));
+        assert_eq!(value.str("desc"), Ok("receiver @ 127.0.0.1:5060 , x"));
+        let value = Value::of_line("sip:bob@h");
+        assert_eq!(value.to_string(), "sip:bob@h");
+        assert_eq!(Value::of_line("-1").as_int(), Some(-1));
     }
 
     #[test]

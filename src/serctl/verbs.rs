@@ -1,6 +1,8 @@
 //! The table of verbs. `serctl help` and the man page are made of it, and a verb runs from it.
 
-use crate::{Failure, Tool, check, ps, rpc};
+use crate::{
+    Failure, Tool, check, fifo, missing, monitor, ps, request, rpc, service, stats, usrloc,
+};
 use std::io::Write;
 
 /// Where help is.
@@ -30,68 +32,98 @@ pub struct Verb {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub enum Section {
-    Control,
+    Server,
+    Sight,
+    Usrloc,
     Config,
+    Remote,
+    Database,
     This,
 }
 
 /// The headings in their order.
 pub const SECTIONS: &[(Section, &str)] = &[
-    (Section::Control, "control and diagnostics"),
+    (Section::Server, "the server"),
+    (Section::Sight, "what it does"),
+    (Section::Usrloc, "usrloc"),
     (Section::Config, "the config file"),
+    (Section::Remote, "remote control"),
+    (Section::Database, "not in this version"),
     (Section::This, "about serctl"),
 ];
 
+const fn verb(
+    section: Section,
+    name: &'static str,
+    args: &'static str,
+    text: &'static str,
+    run: Run,
+) -> Verb {
+    Verb {
+        name,
+        aliases: &[],
+        args,
+        section,
+        text,
+        run,
+    }
+}
+
+impl Verb {
+    const fn or(mut self, aliases: &'static [&'static str]) -> Verb {
+        self.aliases = aliases;
+        self
+    }
+}
+
 /// All verbs, in the order in which help shows them.
+#[rustfmt::skip]
 pub const VERBS: &[Verb] = &[
-    Verb {
-        name: "ps",
-        aliases: &[],
-        args: "",
-        section: Section::Control,
-        text: "show the running processes",
-        run: ps::run,
-    },
-    Verb {
-        name: "rpc",
-        aliases: &[],
-        args: "<method> [<parameter>...]",
-        section: Section::Control,
-        text: "call an RPC method",
-        run: rpc::run,
-    },
-    Verb {
-        name: "check",
-        aliases: &[],
-        args: "[--json] [<file>|-]",
-        section: Section::Config,
-        text: "show all that is wrong with a ser.cfg",
-        run: check::check,
-    },
-    Verb {
-        name: "route",
-        aliases: &[],
-        args: "[<file>|-]",
-        section: Section::Config,
-        text: "show the program that a ser.cfg comes to",
-        run: check::route,
-    },
-    Verb {
-        name: "help",
-        aliases: &["usage"],
-        args: "[<verb>]",
-        section: Section::This,
-        text: "show this list, or one verb",
-        run: help,
-    },
-    Verb {
-        name: "version",
-        aliases: &[],
-        args: "",
-        section: Section::This,
-        text: "show the version of serctl",
-        run: version,
-    },
+    verb(Section::Server, "start", "", "start ser", service::start),
+    verb(Section::Server, "stop", "", "stop ser", service::stop),
+    verb(Section::Server, "restart", "", "stop and start ser", service::restart),
+    verb(Section::Server, "reload", "", "have ser read its config anew", service::reload),
+    verb(Section::Server, "status", "", "say whether ser runs", service::status),
+
+    verb(Section::Sight, "ps", "", "show the running processes", ps::run),
+    verb(Section::Sight, "stats", "", "show the server at a glance", stats::run),
+    verb(Section::Sight, "monitor", "[<times>]", "show internal status again and again", monitor::run)
+        .or(&["moni", "console", "con"]),
+
+    verb(Section::Usrloc, "ul show", "[<user>]", "show in-RAM online users", usrloc::ul_show)
+        .or(&["usrloc show"]),
+    verb(Section::Usrloc, "ul add", "<user> <uri> [<seconds>]", "introduce a contact, permanent without seconds", usrloc::ul_add)
+        .or(&["usrloc add"]),
+    verb(Section::Usrloc, "ul rm", "<user> [<uri>]", "delete a user's contacts, or one", usrloc::ul_rm)
+        .or(&["usrloc rm"]),
+    verb(Section::Usrloc, "alias show", "[<alias>]", "show aliases", usrloc::alias_show),
+    verb(Section::Usrloc, "alias add", "<alias> <uri> [<seconds>]", "add an alias", usrloc::alias_add),
+    verb(Section::Usrloc, "alias rm", "<alias> [<uri>]", "remove an alias", usrloc::alias_rm),
+    verb(Section::Usrloc, "online", "", "list the users who have a contact", usrloc::online),
+
+    verb(Section::Config, "check", "[--json] [<file>|-]", "show all that is wrong with a ser.cfg", check::check),
+    verb(Section::Config, "route", "[<file>|-]", "show the program that a ser.cfg comes to", check::route),
+
+    verb(Section::Remote, "rpc", "<method> [<parameter>...]", "call an RPC method", rpc::run),
+    verb(Section::Remote, "fifo", "<command> [<parameter>...]", "send a raw FIFO command", fifo::fifo),
+    verb(Section::Remote, "unixsock", "<command> [<parameter>...]", "the same to module unixsock", fifo::unixsock),
+    verb(Section::Remote, "ping", "<uri>", "ping a URI (OPTIONS)", request::ping),
+    verb(Section::Remote, "cisco_restart", "<uri>", "restart a Cisco phone (NOTIFY)", request::cisco_restart),
+
+    verb(Section::Database, "add", "<user> <password> <email>", "add a new subscriber", missing::subscriber),
+    verb(Section::Database, "passwd", "<user> <password>", "change a user's password", missing::subscriber),
+    verb(Section::Database, "rm", "<user>", "delete a user", missing::subscriber),
+    verb(Section::Database, "mail", "<user>", "send an email to a user", missing::subscriber),
+    verb(Section::Database, "rpid", "add|rm|show <user> [<rpid>]", "Remote-Party-ID of a user", missing::rpid),
+    verb(Section::Database, "acl", "show|grant|revoke [...]", "access control lists", missing::acl),
+    verb(Section::Database, "avp", "list|add|rm [...]", "attributes of users", missing::avp),
+    verb(Section::Database, "showdb", "[<user>]", "show online users flushed in DB", missing::showdb)
+        .or(&["userdb"]),
+    verb(Section::Database, "domain", "show|add|rm [<domain>]", "served domains", missing::domain),
+    verb(Section::Database, "pa", "pres|loc <uri> <state>", "presence", missing::presence),
+
+    verb(Section::This, "help", "[<verb>]", "show this list, or one verb", help).or(&["usage"]),
+    verb(Section::This, "version", "", "show the version of serctl", version),
 ];
 
 /// Runs the verb that `words` begin with.

@@ -2,6 +2,7 @@
 
 use crate::common::free_port_pair;
 use crate::lab::{Lab, failed, serctl};
+use std::process::Stdio;
 
 #[test]
 fn ps_shows_every_process_with_its_slot_pid_and_rank() {
@@ -121,4 +122,11 @@ fn help_lists_every_verb_and_wrong_words_are_refused_with_a_way_out() {
     let (code, said) = failed(serctl().args(["ps", "x"]).output().unwrap());
     assert_eq!(code, Some(1));
     assert!(said.starts_with("usage:\n ps ..."), "{said}");
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_failure() {
+    let mut child = serctl().arg("help").stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
 }

@@ -15,6 +15,7 @@ mod wanted;
 use ser::core::module::api::usrloc::{Domain, Usrloc, UsrlocApi};
 use ser::core::module::api::{self, SlApi};
 use ser::core::module::{Arg, ArgType, Args, CmdFn, Command, RouteMask};
+use ser::core::rpc::RpcMethod;
 use std::sync::OnceLock;
 
 static USRLOC: OnceLock<&'static dyn Usrloc> = OnceLock::new();
@@ -55,6 +56,12 @@ ser::module! {
         command("registered", lookup::registered, TABLE),
         command("registered", lookup::registered, TABLE_AOR),
     ],
+    rpc_methods: &[RpcMethod {
+        name: "registrar.uid",
+        func: uid::rpc_uid,
+        doc: "Print the uid under which the contacts of a user are kept",
+        ret_array: false,
+    }],
     params: params::TABLE,
     init: Some(init),
 }

@@ -9,6 +9,7 @@
 
 use crate::params::{CASE_SENSITIVE, USE_DOMAIN};
 use ser::core::msg::{Avp, AvpClass, AvpTrack, AvpValue, RouteKind, SipMsg};
+use ser::core::rpc::{RpcContext, RpcFault, RpcValue};
 use ser::core::sip::{Method, Uri};
 
 const NAME: &[u8] = b"uid";
@@ -78,17 +79,50 @@ fn keep<'a>(msg: &mut SipMsg<'a>, uri: &Uri<'a>) -> &'a [u8] {
 }
 
 fn key<'a>(msg: &SipMsg<'a>, uri: &Uri<'a>) -> &'a [u8] {
-    let with_domain = USE_DOMAIN.get() != 0 && !uri.host.is_empty();
-    let length = uri.user.len() + if with_domain { 1 + uri.host.len() } else { 0 };
-    let key: &'a mut [u8] = msg.arena.alloc_slice_fill_copy(length, b'@');
+    let key: &'a mut [u8] = msg.arena.alloc_slice_fill_copy(key_length(uri), b'@');
+    write_key(uri, key);
+    key
+}
+
+fn has_domain(uri: &Uri<'_>) -> bool {
+    USE_DOMAIN.get() != 0 && !uri.host.is_empty()
+}
+
+fn key_length(uri: &Uri<'_>) -> usize {
+    let domain = if has_domain(uri) {
+        1 + uri.host.len()
+    } else {
+        0
+    };
+    uri.user.len() + domain
+}
+
+/// Into a slice of that length, all of it `@`.
+fn write_key(uri: &Uri<'_>, key: &mut [u8]) {
     let (user, domain) = key.split_at_mut(uri.user.len());
     user.copy_from_slice(uri.user);
     if CASE_SENSITIVE.get() == 0 {
         user.make_ascii_lowercase();
     }
-    if with_domain {
+    if has_domain(uri) {
         domain[1..].copy_from_slice(uri.host);
         domain[1..].make_ascii_lowercase();
     }
-    key
+}
+
+/// `registrar.uid user`: the uid that `save` and `lookup` make of a user who is named `user`, `user@domain` or by a
+/// URI, where the script sets none.
+pub fn rpc_uid(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    let name = ctx.next_str()?;
+    let bad = |_| RpcFault::new(400, "Bad user");
+    let uri = match name.contains(&b'@') {
+        true if name.contains(&b':') => name,
+        true => [b"sip:", &name[..]].concat(),
+        false if USE_DOMAIN.get() != 0 => return Err(RpcFault::new(400, "Domain missing")),
+        false => [b"sip:", &name[..], b"@localhost"].concat(),
+    };
+    let uri = Uri::parse(&uri).map_err(bad)?;
+    let mut key = vec![b'@'; key_length(&uri)];
+    write_key(&uri, &mut key);
+    ctx.add(RpcValue::Str(key))
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Most tables of one server.
 const MAX_DOMAINS: usize = 32;
 /// Buckets of a table; 16 bytes each.
-const BUCKETS: usize = 1 << 16;
+pub const BUCKETS: usize = 1 << 16;
 
 ser::shm_struct! {
     /// All bindings of one user, in order.

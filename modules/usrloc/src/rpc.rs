@@ -43,7 +43,7 @@ pub const METHODS: &[RpcMethod] = &[
     method(
         "usrloc.dump",
         dump,
-        "Print all bindings of all tables",
+        "Print all bindings: of all tables, of one, or of so many of its buckets from the first on",
         true,
     ),
     method("usrloc.flush", flush, "Remove expired bindings now", false),
@@ -120,21 +120,44 @@ fn position_of(record: &dyn Record, uri: &[u8]) -> Option<usize> {
     found
 }
 
+/// `usrloc.dump [table [first [number]]]`: everything, one table, or so many of its buckets from the first on, for
+/// clients that take a long dump in parts.
+fn dump(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    if !ctx.has_next() {
+        return domain::all().try_for_each(|table| dump_buckets(ctx, table, 0, usize::MAX));
+    }
+    let table = table(ctx)?;
+    let mut next = |default| match ctx.has_next() {
+        true => usize::try_from(ctx.next_int()?)
+            .map_err(|_| RpcFault::new(400, "Bad number of a bucket")),
+        false => Ok(default),
+    };
+    let (first, number) = (next(0)?, next(usize::MAX)?);
+    if first >= domain::BUCKETS {
+        return Err(RpcFault::new(404, "Bucket Not Found"));
+    }
+    dump_buckets(ctx, table, first, number)
+}
+
 /// Streams one struct a binding; a bucket is copied out before anything is sent, so that a slow
 /// reader never holds a lock.
-fn dump(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+fn dump_buckets(
+    ctx: &mut dyn RpcContext,
+    table: &Table,
+    first: usize,
+    number: usize,
+) -> Result<(), RpcFault> {
     let now = time::unix_time();
-    for table in domain::all() {
-        for bucket in table.users.iter_buckets().filter(|b| !b.looks_empty()) {
-            let mut values = Vec::new();
-            for user in bucket.lock().iter() {
-                for contact in &user.contacts {
-                    values.push(describe(table, &user.uid, &contact.info(), now));
-                }
+    let buckets = table.users.iter_buckets().skip(first).take(number);
+    for bucket in buckets.filter(|bucket| !bucket.looks_empty()) {
+        let mut values = Vec::new();
+        for user in bucket.lock().iter() {
+            for contact in &user.contacts {
+                values.push(describe(table, &user.uid, &contact.info(), now));
             }
-            for value in values {
-                ctx.add(value)?;
-            }
+        }
+        for value in values {
+            ctx.add(value)?;
         }
     }
     Ok(())

@@ -199,6 +199,10 @@ fn statistics_count_users_and_a_dump_shows_everything() {
     assert_eq!(field(&stats[0], "expired"), &RpcValue::Int(0));
     let dump = of_table(call("usrloc.dump", &[]).unwrap());
     assert_eq!(dump.len(), 1);
+    assert_eq!(
+        call("usrloc.dump", std::slice::from_ref(&table)),
+        Ok(dump.clone())
+    );
     for (name, value) in [
         ("uid", text("bob")),
         ("callid", text("RPC-Call-ID")),
@@ -209,4 +213,24 @@ fn statistics_count_users_and_a_dump_shows_everything() {
     ] {
         assert_eq!(field(&dump[0], name), &value, "{name}");
     }
+}
+
+#[test]
+fn a_dump_can_be_had_in_parts() {
+    let (_alone, table) = table("parts");
+    add(&table, "sip:a@h", 100, 1.0, 0).unwrap();
+    let half = domain::BUCKETS as i64 / 2;
+    let part = |first: i64, number: i64| {
+        let params = [table.clone(), RpcValue::Int(first), RpcValue::Int(number)];
+        call("usrloc.dump", &params)
+    };
+    let (front, back) = (part(0, half).unwrap(), part(half, half).unwrap());
+    assert_eq!(front.len() + back.len(), 1);
+    let no_bucket = Err((404, "Bucket Not Found".into()));
+    assert_eq!(part(2 * half, half), no_bucket);
+    assert!(part(-1, half).is_err());
+    assert_eq!(
+        call("usrloc.dump", &[text("nowhere")]),
+        Err((400, "Table Not Found".into()))
+    );
 }
