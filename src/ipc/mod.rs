@@ -10,6 +10,7 @@
 //! | `safe` | [`ShmSafe`], what may be stored; `shm_struct!`, `shm_enum!` |
 //! | `boxed`, `string`, `vec`, `list`, `table`, `per_process` | the containers; `chain`, `node` carry them |
 //! | `event` | a word to wait on |
+//! | `scratch` | a buffer of each process that others may read after its death |
 //! | `wheel/` | timers: any process adds and deletes, two processes run what is due |
 //! | `proctable` | storage of the process table and `process_count` |
 //! | `recover` | what is done for a process that died |
@@ -36,6 +37,7 @@ mod proctable;
 mod rank;
 mod recover;
 mod safe;
+mod scratch;
 mod segment;
 mod slot;
 mod string;
@@ -60,6 +62,7 @@ pub use proctable::{MAX_DESC, ProcEntry, ProcState, ProcTable};
 pub use rank::LockRank;
 pub use recover::{HeldLock, check_allocator, held_locks, recover_processes};
 pub use safe::ShmSafe;
+pub use scratch::{SCRATCH_SIZE, Scratch, read_scratch};
 pub use segment::{
     LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, test_segment,
 };

@@ -24,7 +24,7 @@ use crate::core::process::{
 use crate::core::script::{self, Program};
 use crate::core::settings::{self, Settings};
 use crate::core::{stats, time};
-use crate::ipc::{MAX_PROCESSES, Segment, set_process_slot};
+use crate::ipc::{MAX_PROCESSES, Scratch, Segment, set_process_slot};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -196,6 +196,7 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
         .map_err(|why| format!("Too much shared memory demanded: {bytes}: {why}"))?;
     log::info!("ser: shared memory: {bytes} bytes");
     set_process_slot(0);
+    Scratch::create().map_err(|why| format!("no buffers to receive into: {why}"))?;
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
     stats::create(MAX_PROCESSES)
         .map_err(|_| "out of shared memory for the counters".to_string())?;

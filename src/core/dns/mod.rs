@@ -55,6 +55,7 @@ pub use records::{Naptr, RecordSet, RecordType, Srv};
 pub use service::{Resolver, announce_resolver, is_resolver_wanted, want_resolver};
 
 use crate::core::settings::Settings;
+use crate::core::stats::{activity, work};
 use crate::core::time::get_ticks_raw;
 use cache::Cache;
 use parking_lot::RwLock;
@@ -108,7 +109,8 @@ fn call(id: HandlerId, data: [u64; 4], done: &Done) {
         return;
     };
     let outcome = done.clone().destinations();
-    let _ = catch_unwind(AssertUnwindSafe(|| handler(data, &outcome)));
+    let run = || work::task(activity::Task::Name, || handler(data, &outcome));
+    let _ = catch_unwind(AssertUnwindSafe(run));
 }
 
 /// What [`resolve`] knows at once.

@@ -13,7 +13,16 @@ pub enum RouteKind {
 }
 
 impl RouteKind {
-    /// The keyword of such a block.
+    /// All of them.
+    pub const ALL: [RouteKind; 5] = [
+        RouteKind::Request,
+        RouteKind::Failure,
+        RouteKind::OnReply,
+        RouteKind::Branch,
+        RouteKind::OnSend,
+    ];
+
+    /// The word that begins such a block in ser.cfg.
     pub fn word(self) -> &'static str {
         match self {
             RouteKind::Request => "route",

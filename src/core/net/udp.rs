@@ -7,8 +7,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-/// Largest datagram.
-pub const BUF_SIZE: usize = 65_535;
 /// Smaller datagrams are keep-alives or probes.
 pub const MIN_UDP_PACKET: usize = 32;
 /// Step of the second phase of the search for the largest receive buffer, in bytes.

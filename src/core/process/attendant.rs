@@ -10,7 +10,7 @@ use super::fork::{Forked, fork};
 use super::no_fork::OwnReceiver;
 use super::signals::Attended;
 use super::table::{State, Table, rank};
-use super::{daemonize, hooks, memory, notify, shared, title};
+use super::{daemonize, hooks, memory, notify, post_mortem, shared, title};
 use crate::core::log::{level, log_fmt};
 use crate::core::module::registry;
 use crate::crit;
@@ -365,6 +365,9 @@ impl Attendant {
         let delay = entry.respawn.died(Instant::now());
         if was_told(status) && delay < GRACE {
             entry.respawn.wait(Instant::now(), GRACE);
+        }
+        if !expected {
+            post_mortem::examine(slot, pid, &entry.desc, status);
         }
         shared::died(slot);
         Some(slot)

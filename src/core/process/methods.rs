@@ -96,8 +96,9 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         members.push(("blocked_locks_us", micros(done.lock_us)));
         members.push(("p50_us", quantile(0.5)));
         members.push(("p99_us", quantile(0.99)));
-        let (working, line) = done.working.unwrap_or_default();
-        members.push(("working_us", micros(working)));
+        let working = done.working;
+        members.push(("working_us", micros(working.map_or(0.0, |now| now.us))));
+        let line = working.map_or(0, |now| now.line);
         members.push(("line", RpcValue::Int(line.into())));
         ctx.add(RpcValue::Struct(members))?;
     }

@@ -2,7 +2,7 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
+//! | `attendant`, `table`, `respawn`, `post_mortem`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
@@ -11,6 +11,7 @@
 //! | `fifo_server`, `unixsock_server` | the processes of those names, where they are configured |
 //! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods` | all |
 
+mod at_work;
 mod attendant;
 mod child;
 pub mod daemonize;
@@ -25,6 +26,7 @@ mod no_fork;
 pub mod notify;
 mod panics;
 pub mod pidfile;
+mod post_mortem;
 pub mod privileges;
 mod pulse;
 mod respawn;

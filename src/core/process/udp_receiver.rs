@@ -7,6 +7,7 @@ use super::signals::{idle, stop_if_told};
 use crate::core::net::{Proto, ReceiveInfo, SocketInfo, udp};
 use crate::core::receive::{Outcome, receive_msg};
 use crate::core::stats::{self, Counter, work};
+use crate::ipc::Scratch;
 use bumpalo::Bump;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
@@ -32,7 +33,8 @@ pub(super) fn run(socket: &'static SocketInfo) -> Result<(), String> {
 pub(super) struct Receiver {
     info: &'static SocketInfo,
     socket: &'static UdpSocket,
-    buffer: Vec<u8>,
+    /// What is received is read into it, so that others can see what this process worked on when it died.
+    buffer: Scratch,
     arena: Bump,
 }
 
@@ -43,7 +45,7 @@ impl Receiver {
         Ok(Receiver {
             info,
             socket: socket.ok_or_else(|| format!("BUG: {} is not bound", info.name))?,
-            buffer: vec![0; udp::BUF_SIZE],
+            buffer: Scratch::take().ok_or("BUG: this process has no buffer")?,
             arena: Bump::with_capacity(ARENA),
         })
     }
@@ -86,7 +88,7 @@ impl Receiver {
             socket: Some(self.info),
             conn_id: 0,
         };
-        let _working = work::begin();
+        let _working = work::begin(length, source);
         let (message, arena) = (&self.buffer[..length], &self.arena);
         // What became of it matters to streams only.
         let _: Outcome = receive_msg(message, received, arena);

@@ -4,7 +4,8 @@
 
 use super::{RpcContext, RpcFault, RpcMethod, core_methods, system};
 use crate::core::module::registry;
-use crate::core::stats::{Counter, count};
+use crate::core::stats::activity::Task;
+use crate::core::stats::{Counter, count, work};
 use parking_lot::RwLock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -37,7 +38,8 @@ pub fn find(name: &[u8]) -> Option<&'static RpcMethod> {
 
 /// Runs a method; a panic in it is a fault.
 pub fn call(method: &RpcMethod, ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    catch_unwind(AssertUnwindSafe(|| (method.func)(ctx))).unwrap_or_else(|_| {
+    let run = || work::task(Task::Rpc, || (method.func)(ctx));
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         count(Counter::Panics);
         log::error!("ERROR: rpc: panic in method {}", method.name);
         Err(RpcFault::new(500, "Internal Server Error"))

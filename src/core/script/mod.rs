@@ -6,6 +6,7 @@ mod assign;
 mod avp_spec;
 mod expr;
 mod flags;
+mod place;
 mod program;
 mod run;
 pub mod select;
@@ -26,6 +27,7 @@ pub use expr::{
 pub use flags::{
     avp_flag, avp_flag_names, declare_avp_flag, declare_flag, flag_name, flag_names, flag_number,
 };
+pub use place::Place;
 pub use program::{Program, Route, RouteTable, install, program};
 pub use run::{
     run_actions, run_onsend_route, run_reply_route, run_request_route, run_route, run_top_route,

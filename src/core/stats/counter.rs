@@ -72,6 +72,10 @@ counters! {
     ScriptErrors = "script.errors",
     /// Messages that caused a panic, which was caught at the message's border.
     Panics = "script.panics",
+    /// Processes that died and were not told to.
+    Deaths = "process.deaths",
+    /// Of these: in the middle of a message or another piece of work.
+    DeathsAtWork = "process.deaths_at_work",
     /// Requests forwarded without a transaction.
     FwdRequests = "fwd.requests",
     /// Replies forwarded without a transaction.

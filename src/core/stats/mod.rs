@@ -1,9 +1,10 @@
-//! Counters of what happens to messages ([`Counter`]) and what processes do with their time ([`work`]): one row
-//! a process, read by anybody.
+//! Counters of what happens to messages ([`Counter`]), what processes do with their time ([`work`]) and at this
+//! moment ([`activity`]): one row a process, read by anybody.
 //!
 //! Invariant: a row is written by its own process only, so counting is a load and a store without
 //! contention; the sum over all rows may lag by what is being counted at that moment.
 
+pub mod activity;
 mod counter;
 pub mod cycles;
 pub mod histogram;

@@ -1,14 +1,16 @@
 //! What each process does with its time: working on messages, blocked in something, or idle; and how long a
 //! message takes from its receipt to the end of its processing.
 //!
-//! Two looks at a cheap clock for each message. Invariant: a row is written by its own process only; `since`
-//! is set exactly while a message is worked on, so anybody can see who is stuck, and since when.
+//! Two looks at a cheap clock for each message. Invariant: a row is written by its own process only; what it is
+//! [`Doing`] is set exactly while something is worked on, so anybody can see who is stuck, and since when.
 
+use super::activity::{Activity, Doing, Task};
 use super::cycles;
 use super::histogram::{Histogram, Sums};
 use crate::ipc::{PerProcess, ShmFull, ShmTag, lock_wait};
+use std::net::SocketAddr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a process can be blocked in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,10 +45,7 @@ crate::shm_struct! {
         /// Sum of the squares of that, in units of 2^20: for the variability of service times.
         squares: AtomicU64,
         blocked: [AtomicU64; KINDS],
-        /// Since when a message is worked on; 0: none is.
-        since: AtomicU64,
-        /// Line of ser.cfg that is being executed.
-        line: AtomicU32,
+        doing: Doing,
         latency: Histogram,
     }
 }
@@ -58,8 +57,7 @@ impl Work {
             busy: AtomicU64::new(0),
             squares: AtomicU64::new(0),
             blocked: [const { AtomicU64::new(0) }; KINDS],
-            since: AtomicU64::new(0),
-            line: AtomicU32::new(0),
+            doing: Doing::new(),
             latency: Histogram::new(),
         }
     }
@@ -91,13 +89,13 @@ pub struct Working {
     from: u64,
 }
 
-/// A message was received.
+/// A message of `length` bytes was received from `source`, into the scratch buffer of this process.
 #[inline]
-pub fn begin() -> Working {
+pub fn begin(length: usize, source: SocketAddr) -> Working {
     let row = ROWS.get().map(|rows| rows.mine());
     let from = cycles::now();
     if let Some(row) = row {
-        row.since.store(from, Ordering::Relaxed);
+        row.doing.message(from, length, source);
     }
     Working { row, from }
 }
@@ -107,7 +105,7 @@ impl Drop for Working {
     fn drop(&mut self) {
         let Some(row) = self.row else { return };
         let took = cycles::now().saturating_sub(self.from);
-        row.since.store(0, Ordering::Relaxed);
+        row.doing.end();
         add(&row.messages, 1);
         add(&row.busy, took);
         let scaled = took >> 10;
@@ -131,14 +129,31 @@ pub fn blocked<T>(kind: Blocked, wait: impl FnOnce() -> T) -> T {
 #[inline]
 pub fn at_line(line: u32) {
     if let Some(rows) = ROWS.get() {
-        rows.mine().line.store(line, Ordering::Relaxed);
+        rows.mine().doing.at_line(line);
     }
 }
 
-/// The line of ser.cfg that this process executed last; 0 before any.
+/// The line of ser.cfg that this process executed last; 0: none in the present piece of work.
 pub fn line() -> u32 {
-    let rows = ROWS.get();
-    rows.map_or(0, |rows| rows.mine().line.load(Ordering::Relaxed))
+    ROWS.get().map_or(0, |rows| rows.mine().doing.line())
+}
+
+/// Does a piece of work that is no message, and notes that it is being done.
+pub fn task<T>(task: Task, work: impl FnOnce() -> T) -> T {
+    let _at = ROWS.get().and_then(|rows| rows.mine().doing.task(task));
+    work()
+}
+
+/// What the process of a slot works on, or worked on when it died.
+pub fn activity(slot: u16) -> Option<Activity> {
+    ROWS.get()?.of(slot).doing.now()
+}
+
+/// Forgets what a process worked on that is dead.
+pub fn forget_activity(slot: u16) {
+    if let Some(rows) = ROWS.get() {
+        rows.of(slot).doing.end();
+    }
 }
 
 /// What one process has done until now; times in microseconds.
@@ -154,8 +169,8 @@ pub struct Done {
     pub blocked_us: [f64; KINDS],
     /// Time slept for locks of shared memory.
     pub lock_us: f64,
-    /// How long the present message has been worked on, and in which line of ser.cfg; `None`: idle.
-    pub working: Option<(f64, u32)>,
+    /// What it works on now; `None`: idle.
+    pub working: Option<Activity>,
     /// Service times, in the unit of [`cycles`].
     pub latency: Sums,
 }
@@ -164,8 +179,6 @@ pub struct Done {
 pub fn of_process(slot: u16) -> Option<Done> {
     let row = ROWS.get()?.of(slot);
     let load = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
-    let since = load(&row.since);
-    let line = row.line.load(Ordering::Relaxed);
     let mut latency = Sums::default();
     row.latency.add_to(&mut latency);
     let unit = 1024.0 / cycles::per_us();
@@ -175,7 +188,7 @@ pub fn of_process(slot: u16) -> Option<Done> {
         squares_us2: load(&row.squares) as f64 * unit * unit,
         lock_us: lock_wait(slot) as f64 / 1000.0,
         blocked_us: std::array::from_fn(|i| cycles::to_us(load(&row.blocked[i]))),
-        working: (since != 0).then(|| (cycles::to_us(cycles::now().saturating_sub(since)), line)),
+        working: row.doing.now(),
         latency,
     })
 }
@@ -190,7 +203,7 @@ mod tests {
         test_segment();
         create(4).unwrap();
         let before = of_process(process_slot()).unwrap();
-        let working = begin();
+        let working = begin(300, "127.0.0.1:5060".parse().unwrap());
         assert!(of_process(process_slot()).unwrap().working.is_some());
         blocked(Blocked::Exec, || {
             std::thread::sleep(std::time::Duration::from_millis(2))

@@ -2,6 +2,8 @@
 
 use super::clock::{since_boot, whole_ticks};
 use super::{PERIODIC, s_to_ticks};
+use crate::core::stats::activity::Task;
+use crate::core::stats::work;
 use crate::ipc::{
     Advance, Due, ONE_SHOT, ShmFull, ShmTag, TimerError, TimerNode, Wheel, shm_static,
 };
@@ -134,7 +136,8 @@ fn call(due: Due) -> u32 {
         log::error!("BUG: timer with unknown handler {}", due.callback);
         return ONE_SHOT;
     };
-    catch_unwind(AssertUnwindSafe(|| handler(due.tick, due.data))).unwrap_or(ONE_SHOT)
+    let run = || work::task(Task::Timer, || handler(due.tick, due.data));
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(ONE_SHOT)
 }
 
 /// In the timer process: brings the wheel to the present, every missed tick in order.

@@ -21,6 +21,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("test_panic_locked", panic_locked, Some(make_lock)),
     command("test_lock", lock, Some(make_lock)),
     command("test_abort", abort, None),
+    command("test_segv", segv, None),
     command("test_hang", hang, None),
     command("test_fixup_panics", nothing, Some(fixup_panics)),
     Command {
@@ -91,6 +92,12 @@ fn lock(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
 
 fn abort(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
     std::process::abort()
+}
+
+/// Dies as code does that follows a bad pointer.
+fn segv(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    crate::life::segv();
+    1
 }
 
 fn hang(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {

@@ -14,6 +14,8 @@ pub(crate) static CALLBACKS: IntParam = IntParam::new(0);
 pub(crate) static PRE_RESULT: IntParam = IntParam::new(1);
 /// What the second non-SIP hook returns; the first passes. 99: there are none.
 pub(crate) static NONSIP_RESULT: IntParam = IntParam::new(99);
+/// 1: a callback before the script ends its process at a request BEFORE.
+pub(crate) static SEGV_BEFORE: IntParam = IntParam::new(0);
 /// What `response` returns.
 pub(crate) static RESPONSE_RESULT: IntParam = IntParam::new(1);
 
@@ -23,6 +25,9 @@ pub(crate) fn register() -> Result<(), String> {
             register_script_cb(pre, PRE_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, number)?;
             register_script_cb(post, POST_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, number)?;
         }
+    }
+    if SEGV_BEFORE.get() != 0 {
+        register_script_cb(segv_before, PRE_SCRIPT_CB | REQ_TYPE_CB, 0)?;
     }
     if NONSIP_RESULT.get() != 99 {
         register_nonsip_msg_hook(passing_hook);
@@ -38,6 +43,13 @@ fn pre(_msg: &mut SipMsg<'_>, number: usize) -> i32 {
     } else {
         1
     }
+}
+
+fn segv_before(msg: &mut SipMsg<'_>, _: usize) -> i32 {
+    if msg.buf().starts_with(b"BEFORE") {
+        crate::life::segv();
+    }
+    1
 }
 
 /// Its result means nothing.

@@ -6,6 +6,7 @@ mod commands;
 mod hooks;
 mod life;
 mod resolving;
+mod rpc_methods;
 mod rpc_process;
 mod uac;
 
@@ -19,6 +20,7 @@ const fn int(name: &'static str, place: &'static IntParam) -> Param {
 ser::module! {
     name: "testmod",
     cmds: commands::COMMANDS,
+    rpc_methods: rpc_methods::METHODS,
     params: &[
         int("fail_init", &life::FAIL_INIT),
         int("panic_init", &life::PANIC_INIT),
@@ -29,6 +31,7 @@ ser::module! {
         int("workers", &life::WORKERS),
         int("callbacks", &hooks::CALLBACKS),
         int("pre_result", &hooks::PRE_RESULT),
+        int("segv_before", &hooks::SEGV_BEFORE),
         int("nonsip_result", &hooks::NONSIP_RESULT),
         int("response_result", &hooks::RESPONSE_RESULT),
         int("timer", &life::TIMER),

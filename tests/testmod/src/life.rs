@@ -24,6 +24,13 @@ pub(crate) static WORKERS: IntParam = IntParam::new(0);
 /// 1: a timer runs every second, and panics the first time.
 pub(crate) static TIMER: IntParam = IntParam::new(0);
 
+/// Ends this process with SIGSEGV.
+pub(crate) fn segv() {
+    let me = nix::unistd::getpid();
+    nix::sys::signal::kill(me, nix::sys::signal::Signal::SIGSEGV).expect("sent");
+    std::thread::sleep(Duration::from_secs(10));
+}
+
 const NO_RANK: i64 = 1000;
 static TIMER_CALLS: AtomicU32 = AtomicU32::new(0);
 

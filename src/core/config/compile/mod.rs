@@ -144,13 +144,6 @@ impl<'c> Compiler<'c> {
 
 /// The keywords of the kinds of block that a mask allows.
 fn words(mask: RouteMask) -> Vec<&'static str> {
-    let all = [
-        RouteKind::Request,
-        RouteKind::Failure,
-        RouteKind::OnReply,
-        RouteKind::Branch,
-        RouteKind::OnSend,
-    ];
-    let allowed = all.into_iter().filter(|kind| mask.allows(*kind));
+    let allowed = RouteKind::ALL.into_iter().filter(|kind| mask.allows(*kind));
     allowed.map(RouteKind::word).collect()
 }

@@ -1,0 +1,216 @@
+//! What a process works on at this moment, in its row of shared memory: who is stuck, and since when, and who died of
+//! what.
+//!
+//! Invariant: what is worked on is written before `since`, and stays as it is until `since` changes; a process that
+//! dies leaves all of it as it was.
+
+use super::cycles;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+crate::shm_struct! {
+    /// A part of the row of one process.
+    #[derive(Debug)]
+    pub struct Doing {
+        /// Since when something is worked on, in the unit of [`cycles`]; 0: nothing is.
+        since: AtomicU64,
+        /// Line of ser.cfg that is being executed; 0: none was in this piece of work.
+        line: AtomicU32,
+        /// What is worked on: the length of a message, or a [`Task`].
+        what: AtomicU32,
+        /// Where the message came from: an IPv6 address (of an IPv4 address the mapped one), and a port.
+        ip: [AtomicU64; 2],
+        port: AtomicU32,
+    }
+}
+
+/// Work that is not a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Task {
+    /// A timer's handler.
+    Timer = 0x8000_0000,
+    /// A handler that was called because a name is known now.
+    Name = 0x8000_0001,
+    /// An RPC method.
+    Rpc = 0x8000_0002,
+}
+
+impl Task {
+    const ALL: [Task; 3] = [Task::Timer, Task::Name, Task::Rpc];
+
+    /// For the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Timer => "a timer",
+            Task::Name => "the result of a name lookup",
+            Task::Rpc => "an RPC method",
+        }
+    }
+}
+
+/// What a process works on.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum What {
+    /// A message; its bytes are in the scratch buffer of the process.
+    Message {
+        /// Bytes.
+        length: usize,
+        /// Who sent it.
+        source: SocketAddr,
+    },
+    /// Something else.
+    Task(Task),
+}
+
+/// A piece of work that has begun and not ended.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Activity {
+    /// When it began, in the unit of [`cycles`]: the name of this piece of work.
+    pub since: u64,
+    /// How long it has lasted, in microseconds.
+    pub us: f64,
+    /// Line of ser.cfg that is executed; 0: none yet.
+    pub line: u32,
+    /// What it is.
+    pub what: What,
+}
+
+impl Doing {
+    /// Nothing.
+    pub const fn new() -> Doing {
+        Doing {
+            since: AtomicU64::new(0),
+            line: AtomicU32::new(0),
+            what: AtomicU32::new(0),
+            ip: [const { AtomicU64::new(0) }; 2],
+            port: AtomicU32::new(0),
+        }
+    }
+
+    /// A message begins at `now`.
+    #[inline]
+    pub fn message(&self, now: u64, length: usize, source: SocketAddr) {
+        let ip = match source.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        let ip = ip.to_bits();
+        self.ip[0].store((ip >> 64) as u64, Ordering::Relaxed);
+        self.ip[1].store(ip as u64, Ordering::Relaxed);
+        self.port.store(source.port().into(), Ordering::Relaxed);
+        self.begin(now, length as u32);
+    }
+
+    fn begin(&self, now: u64, what: u32) {
+        self.what.store(what, Ordering::Relaxed);
+        self.line.store(0, Ordering::Relaxed);
+        self.since.store(now, Ordering::Release);
+    }
+
+    /// A task begins, and ends when what is returned is dropped. `None`: it is a part of other work.
+    pub fn task(&self, task: Task) -> Option<AtTask<'_>> {
+        if self.since.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        self.begin(cycles::now().max(1), task as u32);
+        Some(AtTask(self))
+    }
+
+    /// The work has ended.
+    #[inline]
+    pub fn end(&self) {
+        self.since.store(0, Ordering::Relaxed);
+    }
+
+    /// A line of ser.cfg is executed.
+    #[inline]
+    pub fn at_line(&self, line: u32) {
+        self.line.store(line, Ordering::Relaxed);
+    }
+
+    /// The line of ser.cfg that was executed last; 0: none was in the present piece of work.
+    pub fn line(&self) -> u32 {
+        self.line.load(Ordering::Relaxed)
+    }
+
+    /// What is worked on; `None`: nothing.
+    pub fn now(&self) -> Option<Activity> {
+        let since = self.since.load(Ordering::Acquire);
+        let activity = Activity {
+            since,
+            us: cycles::to_us(cycles::now().saturating_sub(since)),
+            line: self.line(),
+            what: self.what(),
+        };
+        // What was read belongs together only if the work did not change meanwhile.
+        let same = since != 0 && self.since.load(Ordering::Acquire) == since;
+        same.then_some(activity)
+    }
+
+    fn what(&self) -> What {
+        let what = self.what.load(Ordering::Relaxed);
+        match Task::ALL.into_iter().find(|task| *task as u32 == what) {
+            Some(task) => What::Task(task),
+            None => What::Message {
+                length: what as usize,
+                source: self.source(),
+            },
+        }
+    }
+
+    fn source(&self) -> SocketAddr {
+        let [high, low] = [0, 1].map(|i| u128::from(self.ip[i].load(Ordering::Relaxed)));
+        let ip = Ipv6Addr::from_bits((high << 64) | low).to_canonical();
+        SocketAddr::new(ip, self.port.load(Ordering::Relaxed) as u16)
+    }
+}
+
+impl Default for Doing {
+    fn default() -> Self {
+        Doing::new()
+    }
+}
+
+/// A [`Task`] that is being done.
+#[derive(Debug)]
+pub struct AtTask<'r>(&'r Doing);
+
+impl Drop for AtTask<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_of_a_message_is_kept_in_its_family() {
+        let row = Doing::new();
+        for source in ["10.0.0.1:5060", "[2001:db8::1]:65535", "0.0.0.0:1"] {
+            let source: SocketAddr = source.parse().unwrap();
+            row.message(17, 300, source);
+            row.at_line(7);
+            let now = row.now().unwrap();
+            assert_eq!((now.since, now.line), (17, 7));
+            let length = 300;
+            assert_eq!(now.what, What::Message { length, source });
+            row.end();
+            assert_eq!(row.now(), None);
+        }
+    }
+
+    #[test]
+    fn a_task_is_seen_until_it_ends_and_inside_of_a_message_it_belongs_to_that() {
+        let row = Doing::new();
+        let task = row.task(Task::Timer);
+        assert_eq!(row.now().unwrap().what, What::Task(Task::Timer));
+        drop(task);
+        assert_eq!(row.now(), None);
+        row.message(17, 300, "127.0.0.1:5060".parse().unwrap());
+        assert!(row.task(Task::Name).is_none());
+        assert_eq!(row.now().unwrap().since, 17);
+    }
+}
