@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::sip::{Phone, first_line, header};
+use common::sip::{Phone, first_line, header, reply};
 use common::{Foreground, PATIENCE, Setup, load, wait_until};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -86,21 +86,6 @@ impl Pending {
     fn answer(&self) -> Vec<String> {
         self.within(PATIENCE).expect("an answer in time")
     }
-}
-
-/// A reply to a request as this phone got it; `more` are header lines.
-fn reply(request: &str, status: &str, tag: &str, more: &str) -> String {
-    let mut text = format!("SIP/2.0 {status}\r\n");
-    for line in request.lines().skip(1).take_while(|l| !l.is_empty()) {
-        let (name, _) = line.split_once(':').expect("a header");
-        match name {
-            "Via" | "From" | "Call-ID" | "CSeq" => text += &format!("{line}\r\n"),
-            "To" if line.contains(";tag=") || tag.is_empty() => text += &format!("{line}\r\n"),
-            "To" => text += &format!("{line};tag={tag}\r\n"),
-            _ => {}
-        }
-    }
-    text + more + "Content-Length: 0\r\n\r\n"
 }
 
 /// The next request with that method; copies of others are passed over.

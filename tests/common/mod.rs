@@ -29,6 +29,11 @@ pub use tree::without_pulse;
 /// Longest wait for anything; generous, because many tests run at once.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A file of this repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
 /// The server's binary.
 pub fn ser() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_ser"))

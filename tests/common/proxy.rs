@@ -2,19 +2,11 @@
 
 use super::dump::Dump;
 use super::lossy::numbers;
-use super::{Foreground, PATIENCE, Setup, modules_dir, wait_until};
+use super::{Foreground, Setup, modules_dir, repository, rpc, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-
-/// A file of this repository.
-pub fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
 
 /// A running proxy; it ends with the test.
 pub struct Proxy {
@@ -29,13 +21,9 @@ enum Process {
 
 impl Proxy {
     /// Starts it with the script `tests/sipp/proxy/route.cfg`, in which `@NAME@` is replaced for each pair (NAME,
-    /// value), and two receivers. `None`: ours has no module tm; that is said on stderr.
-    pub fn start(values: &[(&str, &str)]) -> Option<Proxy> {
+    /// value), and two receivers.
+    pub fn start(values: &[(&str, &str)]) -> Proxy {
         let kamailio = std::env::var("PROXY").is_ok_and(|name| name == "kamailio");
-        if !kamailio && !modules_dir().join("libtm.so").exists() {
-            skip("the module tm is not built");
-            return None;
-        }
         let setup = Setup::with_config("");
         let name = if kamailio { "kamailio" } else { "ser" };
         std::fs::write(setup.path("ser.cfg"), config(name, &setup, values)).expect("a config");
@@ -44,7 +32,7 @@ impl Proxy {
         } else {
             Process::Ser(setup.foreground(&["-D", "-D", "-E"]))
         };
-        Some(Proxy { setup, process })
+        Proxy { setup, process }
     }
 
     /// Its UDP port.
@@ -78,7 +66,7 @@ impl Proxy {
     pub fn transactions(&self) -> u64 {
         match &self.process {
             Process::Ser(_) => {
-                let text = ask_ser(&self.setup, "tm.stats");
+                let text = rpc::call(&self.setup.path("ctl"), "tm.stats", &[]).join("\n");
                 let current = numbers(&text, "current:");
                 *current
                     .first()
@@ -105,14 +93,6 @@ impl Drop for Proxy {
             let _ = child.wait();
         }
     }
-}
-
-/// Says so where it is seen: the test harness swallows what `eprintln!` writes.
-pub fn skip(why: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    // Nobody listens: nothing to do.
-    let _ = std::io::stderr().write_all(format!("{test} is skipped: {why}\n").as_bytes());
 }
 
 fn config(name: &str, setup: &Setup, values: &[(&str, &str)]) -> String {
@@ -153,17 +133,6 @@ fn start_kamailio(setup: &Setup) -> Child {
         ask_kamailio(setup, "core.version").is_some()
     });
     child
-}
-
-/// What ours answers to an RPC, over the line protocol of module ctl: the status, and a line.
-fn ask_ser(setup: &Setup, method: &str) -> String {
-    let mut stream = UnixStream::connect(setup.path("ctl")).expect("a control socket");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-    let request = format!(":{method}:\n\n");
-    stream.write_all(request.as_bytes()).expect("a request");
-    let lines = BufReader::new(stream).lines().take(2);
-    let lines: Result<Vec<_>, _> = lines.collect();
-    lines.expect("an answer").join("\n")
 }
 
 /// What kamailio answers to an RPC; `None` while it does not.

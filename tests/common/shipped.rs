@@ -1,7 +1,6 @@
 //! The config that is shipped, as it is but for the port.
 
-use super::proxy::repository;
-use super::{Setup, free_port, ser};
+use super::{Setup, free_port, repository, ser};
 use std::process::Command;
 
 /// The shipped ser.cfg, listening on another port of 127.0.0.1.

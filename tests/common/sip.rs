@@ -98,6 +98,33 @@ pub fn request(method: &str, uri: &str, via: &str, more: &str) -> String {
     )
 }
 
+/// A reply to a request: its Via, From, To, Call-ID, CSeq and Record-Route lines. `tag`: for To where it has
+/// none; `more`: whole header lines.
+pub fn reply(request: &str, status: &str, tag: &str, more: &str) -> String {
+    let mut out = format!("SIP/2.0 {status}\r\n");
+    for line in request.lines().skip(1).take_while(|line| !line.is_empty()) {
+        let name = line
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        match name.as_str() {
+            "via" | "v" | "from" | "f" | "call-id" | "i" | "cseq" | "record-route" => {
+                out.push_str(line);
+            }
+            "to" | "t" => {
+                out.push_str(line);
+                if !line.contains("tag=") && !tag.is_empty() {
+                    out.push_str(&format!(";tag={tag}"));
+                }
+            }
+            _ => continue,
+        }
+        out.push_str("\r\n");
+    }
+    format!("{out}{more}Content-Length: 0\r\n\r\n")
+}
+
 /// The first line of a message.
 pub fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or("")

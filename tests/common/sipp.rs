@@ -1,7 +1,6 @@
 //! sipp with the scenarios of `tests/sipp`.
 
-use super::proxy::repository;
-use super::{PATIENCE, Setup, wait_within};
+use super::{PATIENCE, Setup, repository, wait_within};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

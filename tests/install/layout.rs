@@ -1,8 +1,7 @@
 //! `scripts/install` and `scripts/run`: what stands on the disk and what starts from there.
 
-use crate::common::proxy::repository;
 use crate::common::shipped::on_port;
-use crate::common::{Foreground, PATIENCE, Setup, free_port, modules_dir, wait_until};
+use crate::common::{Foreground, PATIENCE, Setup, free_port, modules_dir, repository, wait_until};
 use nix::sys::signal::Signal;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,7 @@
 //! `docs/rpc.md` names every method, and its examples work.
 
-use crate::common::ser;
+use crate::common::{repository, ser};
 use crate::lab::Lab;
-use std::path::Path;
 
 struct Example {
     method: String,
@@ -13,8 +12,7 @@ struct Example {
 }
 
 fn page() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rpc.md");
-    std::fs::read_to_string(path).expect("the page is there")
+    std::fs::read_to_string(repository("docs/rpc.md")).expect("the page is there")
 }
 
 /// The rows whose first cell is a method and whose last is an example.

@@ -1,14 +1,18 @@
 //! A server with a script that answers OPTIONS, and its process tree.
 
-use crate::common::{Foreground, PATIENCE, Setup, load};
-use std::net::UdpSocket;
+use crate::common::sip::{Phone, first_line};
+use crate::common::{Foreground, Setup, load};
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The server.
 pub struct Lab {
     pub setup: Setup,
-    client: UdpSocket,
     pub server: Foreground,
 }
 
@@ -24,13 +28,7 @@ impl Lab {
         );
         std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
         let server = setup.foreground(&["-D", "-D", "-E", "-n", "1"]);
-        let client = UdpSocket::bind("127.0.0.1:0").expect("a port");
-        client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        Lab {
-            setup,
-            client,
-            server,
-        }
+        Lab { setup, server }
     }
 
     /// A path in the folder of the test.
@@ -40,13 +38,19 @@ impl Lab {
 
     /// Asks by OPTIONS and waits for the 200.
     pub fn sip_goes_on(&self) {
-        let request = "OPTIONS sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1;rport\r\n\
-                       From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
-        let sent = self.client.send_to(request.as_bytes(), self.setup.addr());
-        sent.expect("sent");
-        let mut buffer = [0; 4096];
-        let n = self.client.recv(&mut buffer).expect("an answer");
-        assert!(buffer[..n].starts_with(b"SIP/2.0 200 OK"), "another answer");
+        let phone = Phone::new();
+        let answer = phone.ask(phone.request("OPTIONS", "sip:x@y"), self.setup.addr());
+        assert_eq!(first_line(&answer), "SIP/2.0 200 OK");
+    }
+
+    /// A reply pipe that is open for reading without waiting, and its name.
+    pub fn reply_pipe(&self) -> (File, String) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("reply{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        nix::unistd::mkfifo(&self.path(&name), Mode::S_IRWXU).expect("a pipe");
+        let mut how = OpenOptions::new();
+        how.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        (how.open(self.path(&name)).expect("opened"), name)
     }
 
     /// Runs a shell script in the folder of the test; what it wrote to stdout.

@@ -1,11 +1,8 @@
 //! A proxy with a script, and callers and callees that read and write whole messages.
 
 use crate::common::sip::{Phone, header};
-use crate::common::{Foreground, PATIENCE, Setup, load, wait_until};
+use crate::common::{Foreground, PATIENCE, Setup, load, rpc, wait_until};
 use nix::sys::signal::Signal;
-use std::io::{Read, Write};
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -65,18 +62,10 @@ impl Proxy {
     /// Calls an RPC method over the line protocol of module ctl; `call` is the method and its parameters, `|`
     /// between them. The answer is `200 OK` and the values, or the code and reason of a fault.
     pub fn rpc(&self, call: &str) -> String {
-        let mut stream = UnixStream::connect(&self.control).expect("module ctl listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        let (method, parameters) = call.split_once('|').unwrap_or((call, ""));
-        let lines = parameters.split('|').filter(|p| !p.is_empty());
-        let lines: String = lines.map(|p| format!("{p}\n")).collect();
-        stream
-            .write_all(format!(":{method}:\n{lines}\n").as_bytes())
-            .expect("a request");
-        stream.shutdown(Shutdown::Write).expect("nothing more");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer.trim_end().replace('\n', " ")
+        let mut parts = call.split('|');
+        let method = parts.next().unwrap_or_default();
+        let params: Vec<&str> = parts.filter(|p| !p.is_empty()).collect();
+        rpc::call(&self.control, method, &params).join(" ")
     }
 
     /// One number of `tm.stats`.
@@ -129,32 +118,7 @@ impl Proxy {
     }
 }
 
-/// A reply to a request: its Via, From, To, Call-ID, CSeq and Record-Route lines. `tag`: for To where it has
-/// none; `more`: whole header lines.
-pub fn reply(request: &str, status: &str, tag: &str, more: &str) -> String {
-    let mut out = format!("SIP/2.0 {status}\r\n");
-    for line in request.lines().skip(1).take_while(|line| !line.is_empty()) {
-        let name = line
-            .split(':')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        match name.as_str() {
-            "via" | "v" | "from" | "f" | "call-id" | "i" | "cseq" | "record-route" => {
-                out.push_str(line);
-            }
-            "to" | "t" => {
-                out.push_str(line);
-                if !line.contains("tag=") && !tag.is_empty() {
-                    out.push_str(&format!(";tag={tag}"));
-                }
-            }
-            _ => continue,
-        }
-        out.push_str("\r\n");
-    }
-    format!("{out}{more}Content-Length: 0\r\n\r\n")
-}
+pub use crate::common::sip::reply;
 
 /// What one side of a call does.
 pub trait Talks {
