@@ -302,6 +302,11 @@ route {
 	addRecordRoute();
 	is_in_group("voicemail");
 	no_such_function();
+	dispatch_rpc();
+	xmlrpc_reply("404", @xmlrpc.method);
+	create_via();
+	t_relay_cancel();
+	if (@xmlrpc.method == "core.ps") drop;
 }
 onreply_route {
 	sl_send_reply("404", "Not Found");

@@ -242,7 +242,7 @@ static MODULES: &[Known] = &[
     known("tls", "get_tls_session_hash", &["tls"]),
     known(
         "tm",
-        "t_{newtran,lookup_request,lookup_cancel,reply,retransmit_reply,release,relay,relay_cancel} \
+        "t_{newtran,lookup_request,lookup_cancel,reply,retransmit_reply,release,relay} \
          t_{relay_to,relay_to_udp,relay_to_tcp,relay_to_tls,replicate,replicate_to} \
          t_{replicate_udp,replicate_tcp,replicate_tls,forward_nonack,forward_nonack_uri} \
          t_{forward_nonack_to,forward_nonack_udp,forward_nonack_tcp,forward_nonack_tls} \
@@ -266,11 +266,7 @@ static MODULES: &[Known] = &[
     known("usrloc", "read_reg_avps", &[]),
     known("xcap", "set_xcap_{root,filename}", &[]),
     known("xlog", "xlog xdbg", &[]),
-    known(
-        "xmlrpc",
-        "dispatch_rpc xmlrpc_reply create_via",
-        &["xmlrpc"],
-    ),
+    known("xmlrpc", "", &[]),
 ];
 
 impl Known {

@@ -110,12 +110,6 @@ impl Diagnostics {
         &mut self.kept[last]
     }
 
-    /// The error that begins there.
-    pub fn error_at(&mut self, span: Span) -> Option<&mut Diagnostic> {
-        let known = *self.error_at.get(&span.start)?;
-        self.kept.get_mut(known)
-    }
-
     /// Whether further errors are only counted: no help is worth its trouble any more.
     pub fn is_full(&self) -> bool {
         self.errors >= MAX_KEPT

@@ -21,7 +21,6 @@ pub fn function(name: &str) -> Option<Fate> {
             "module sl takes the ACKs to its replies out before the script runs; the call has no effect",
         ),
         "t_unref" => NoEffect("transactions are released by themselves; the call has no effect"),
-        "create_via" => NoEffect("module xmlrpc adds the Via itself; the call has no effect"),
         "addRecordRoute" => Renamed("record_route"),
         "rewriteFromRoute" | "strict_route" => Renamed("loose_route"),
         "save_contact" => Renamed("save"),
@@ -43,9 +42,22 @@ pub fn function(name: &str) -> Option<Fate> {
         "authorize" | "challenge" => Gone(
             "use www_authorize(realm, table) or proxy_authorize(realm, table) of module auth_db",
         ),
+        "dispatch_rpc" | "xmlrpc_reply" | "create_via" => Gone(NOT_IN_THE_SCRIPT),
+        "t_relay_cancel" => Gone(
+            "use t_relay(): it sends a CANCEL to where its INVITE went; t_lookup_cancel() tells whether there is one",
+        ),
         "vm" => Gone("use t_write_unix of module tm to hand a request to an application server"),
         _ => return None,
     })
+}
+
+/// What xmlrpc of SER did in the script.
+const NOT_IN_THE_SCRIPT: &str =
+    "module xmlrpc answers on an HTTP port of its own; calls do not pass the script: take it out";
+
+/// What to do about a select (without `@`) that is gone.
+pub fn select(text: &str) -> Option<&'static str> {
+    (text == "xmlrpc.method").then_some(NOT_IN_THE_SCRIPT)
 }
 
 /// The fate of a module parameter.

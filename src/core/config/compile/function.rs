@@ -103,18 +103,20 @@ impl Compiler<'_> {
 
     fn unknown_error<T>(&mut self, call: &Call) -> Option<T> {
         let name = call.name.node.as_str();
+        let fate = retired::function(name);
         let near = self.near_function(name);
-        let current = match retired::function(name) {
+        let current = match fate {
             Some(Fate::Renamed(new)) => new,
-            _ => name,
+            Some(Fate::NoEffect(_) | Fate::Gone(_)) | None => name,
         };
-        if self.function_may_be_missing(current, near.is_some()) {
+        let gone = matches!(fate, Some(Fate::Gone(_)));
+        if !gone && self.function_may_be_missing(current, near.is_some()) {
             return None;
         }
         let wanted = catalog::modules_of_function(current);
         let load = wanted.first().filter(|module| !registry::is_loaded(module));
         let load = load.map(|module| format!("module {module}: loadmodule \"{module}\""));
-        let help = match (retired::function(name), load) {
+        let help = match (fate, load) {
             (Some(Fate::Gone(instead) | Fate::NoEffect(instead)), _) => Some(instead.to_owned()),
             (Some(Fate::Renamed(new)), Some(load)) => Some(format!(
                 "it is called {new} now and is a function of {load}"

@@ -1,7 +1,7 @@
 //! References to attributes and selects, and assignments to attributes.
 
 use super::super::ast::{AssignValue as Written, Span, Spanned};
-use super::super::suggest;
+use super::super::{retired, suggest};
 use super::Compiler;
 use crate::core::module::Regex;
 use crate::core::msg::{AvpIndex, AvpName, AvpSpec, RouteKind};
@@ -36,11 +36,13 @@ impl Compiler<'_> {
     ) -> Option<T> {
         let first = text.split(['.', '[']).next().unwrap_or(text);
         let near = suggest::nearest(first, select::names());
-        if self.select_may_be_missing(text, near.is_some()) {
+        let gone = retired::select(text);
+        if gone.is_none() && self.select_may_be_missing(text, near.is_some()) {
             return None;
         }
         let found = self.error_with(span, why);
         match near.filter(|near| *near != first) {
+            _ if gone.is_some() => gone.into_iter().for_each(|instead| found.help(instead)),
             Some(near) => found.help(format!("did you mean `@{near}`?")),
             None => usage.into_iter().for_each(|usage| found.help(usage)),
         }
