@@ -3,7 +3,8 @@
 #![no_main]
 
 use ser::core::rpc::line::Request;
-use ser::core::rpc::line_frame::{answer_datagram, end_of_request};
+use ser::core::rpc::datagram::{Answer, answer};
+use ser::core::rpc::line_frame::end_of_request;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let end = end_of_request(data);
@@ -19,7 +20,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     // Nothing else is called: methods of the core have effects.
     let line: Vec<u8> = data.iter().copied().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
     if !line.is_empty() {
-        let reply = answer_datagram(&[b":core.prints:\n", &line[..], b"\n\n"].concat());
+        let Answer::Now(reply) = answer(&[b":core.prints:\n", &line[..], b"\n\n"].concat()) else {
+            panic!("an echo is there at once");
+        };
         let lines = reply.iter().filter(|b| **b == b'\n').count();
         assert!(lines == 2 || reply.starts_with(b"500 Reply too long"), "{lines} lines");
     }

@@ -1,6 +1,6 @@
 //! Module ctl against clients that break the rules, and a crowd of them; SIP goes on meanwhile.
 
-use crate::common::{PATIENCE, free_port_pair, wait_until};
+use crate::common::{PATIENCE, Setup, free_port_pair, load, wait_until};
 use crate::lab::Lab;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -40,14 +40,15 @@ fn request(body: &[u8]) -> Vec<u8> {
     [&[0xa1, 0x07], &length[..], &COOKIE, body].concat()
 }
 
-fn call(method: &str, params: &[&str]) -> Vec<u8> {
+/// A request of that method with strings as parameters.
+pub fn call(method: &str, params: &[&str]) -> Vec<u8> {
     let mut body = string(method);
     params.iter().for_each(|p| body.extend(string(p)));
     request(&body)
 }
 
 /// Kind and body of a packet.
-fn read_packet(from: &mut impl Read) -> (u8, Vec<u8>) {
+pub fn read_packet(from: &mut impl Read) -> (u8, Vec<u8>) {
     let mut first = [0; 2];
     from.read_exact(&mut first).expect("a packet");
     assert_eq!(first[0], 0xa1, "magic and version");
@@ -66,24 +67,22 @@ fn holds(body: &[u8], text: &str) -> bool {
     body.windows(text.len()).any(|w| w == text.as_bytes())
 }
 
+/// Registers so many contacts, for long replies; `ctl` speaks BINRPC.
+pub fn fill(ctl: &mut UnixStream, contacts: u32) {
+    for i in 0..contacts {
+        let uid = format!("u{i}");
+        let add = ["location", &uid, "sip:u@h", "1000", "0.5", "0"];
+        ctl.write_all(&call("usrloc.add_contact", &add))
+            .expect("sent");
+        assert_eq!(read_packet(ctl).0, 1);
+    }
+}
+
 impl Ctl {
     fn unix(&self) -> UnixStream {
         let socket = UnixStream::connect(self.lab.path("ctl")).expect("ctl listens");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         socket
-    }
-
-    /// Registers so many contacts, for long replies.
-    fn fill(&self, contacts: u32) {
-        let mut filler = self.unix();
-        for i in 0..contacts {
-            let uid = format!("u{i}");
-            let add = ["location", &uid, "sip:u@h", "1000", "0.5", "0"];
-            filler
-                .write_all(&call("usrloc.add_contact", &add))
-                .expect("sent");
-            assert_eq!(read_packet(&mut filler).0, 1);
-        }
     }
 
     /// A good client is answered.
@@ -224,7 +223,7 @@ fn datagrams_that_are_no_packets_are_answered_with_a_fault() {
 #[test]
 fn a_client_that_reads_nothing_holds_nobody() {
     let ctl = ctl();
-    ctl.fill(2000);
+    fill(&mut ctl.unix(), 2000);
     let mut lazy: Vec<UnixStream> = (0..5).map(|_| ctl.unix()).collect();
     for client in &mut lazy {
         client.set_nonblocking(true).expect("set");
@@ -244,7 +243,7 @@ fn a_client_that_reads_nothing_holds_nobody() {
 #[test]
 fn requests_that_were_sent_ahead_are_all_answered() {
     let ctl = ctl();
-    ctl.fill(2000);
+    fill(&mut ctl.unix(), 2000);
     let mut client = ctl.unix();
     let ahead: Vec<u8> = (0..20).flat_map(|_| call("usrloc.dump", &[])).collect();
     client.write_all(&ahead).expect("sent");
@@ -306,4 +305,23 @@ fn random_bytes_end_nothing_but_their_connection() {
         let _ = client.write_all(&packet);
     }
     ctl.goes_on();
+}
+
+#[test]
+fn parameters_that_cannot_work_are_refused() {
+    for (param, text) in [
+        ("\"mode\", 70000", "parameter mode: not a mode"),
+        ("\"mode\", -1", "parameter mode: not a mode"),
+        ("\"user\", \"nobody-of-that-name\"", "there is no user"),
+        ("\"binrpc\", \"tcp:h:0\"", "is no port"),
+    ] {
+        let load = load(&["ctl"]);
+        let config = format!(
+            "{load}modparam(\"ctl\", {param})\nmodparam(\"ctl\", \"binrpc\", \"/nowhere/ctl\")\nroute {{ drop; }}\n"
+        );
+        let output = Setup::with_config(&config).output(&["-D", "-D", "-E"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(255), "{said}");
+        assert!(said.contains(text), "{param}: {said}");
+    }
 }

@@ -1,9 +1,13 @@
 //! The FIFO: of the core parameter `fifo` and of module fifo, with shell scripts as clients.
 
 use crate::common::wait_until;
+use crate::ctl::fill;
 use crate::lab::Lab;
 use nix::sys::signal::Signal;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// Sends a request as the scripts of operators do, and prints the answer. Where they run `cat reply &` first, here
 /// the pipe is open for reading before the request leaves, however busy the machine is.
@@ -159,5 +163,35 @@ fn a_reply_pipe_that_nobody_empties_does_not_hold_the_server() {
          until grep -q 'reply pipe full' err; do sleep 0.05; done"
     ));
     assert!(ask(&lab, "uptime").starts_with("200 OK"));
+    lab.sip_goes_on();
+}
+
+#[test]
+fn a_reader_that_takes_a_little_at_a_time_does_not_hold_the_server_for_ever() {
+    let lab = Lab::new(
+        &["usrloc", "registrar", "ctl"],
+        "fifo=\"@DIR@/ser_fifo\"\nfifo_dir=\"@DIR@\"\nmodparam(\"ctl\", \"binrpc\", \"unixs:@DIR@/ctl\")\n\
+         route[1] { save(\"location\"); }",
+    );
+    let mut ctl = UnixStream::connect(lab.path("ctl")).expect("ctl listens");
+    fill(&mut ctl, 15_000);
+    let (mut pipe, name) = lab.reply_pipe();
+    std::fs::write(lab.path("ser_fifo"), format!(":ul_dump:{name}\n\n")).expect("written");
+    let reader = std::thread::spawn(move || {
+        let (mut taken, mut piece) = (0, [0; 4096]);
+        loop {
+            match pipe.read(&mut piece) {
+                Ok(0) if taken > 0 => return taken,
+                Ok(n) => taken += n,
+                Err(e) => assert_eq!(e.kind(), ErrorKind::WouldBlock),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert!(ask(&lab, "uptime").starts_with("200 OK"));
+    let taken = reader.join().expect("it read");
+    assert!((1..1_000_000).contains(&taken), "{taken} of the whole dump");
+    let given_up = format!("reply pipe {name}: timed out");
+    wait_until(&given_up, || lab.log().contains(&given_up));
     lab.sip_goes_on();
 }

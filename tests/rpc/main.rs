@@ -9,5 +9,6 @@ mod every_method;
 mod fifo;
 mod jsonrpc;
 mod lab;
+mod late;
 mod unixsock;
 mod xmlrpc;

@@ -1,30 +1,36 @@
 //! One BINRPC request: from its packet to the packet of its reply.
 
 use ser::core::rpc::binrpc::{Error, Header, Kind, Reader, Record, Writer, packet};
-use ser::core::rpc::{self, RpcContext, RpcFault, RpcValue};
+use ser::core::rpc::{self, RpcContext, RpcEnd, RpcFault, RpcRest, RpcValue};
 
 /// Longest reason of a fault.
 const MAX_REASON: usize = 255;
 
-/// Answers a request whose header was read; `limit`: longest body of a reply. `send` gets the reply's packet.
-pub fn answer(header: &Header, body: &[u8], limit: usize, send: &mut dyn FnMut(Vec<u8>)) {
-    let mut ctx = Context {
-        params: Reader::new(body),
-        number: 0,
-        out: Writer::new(),
-        limit,
-        cookie: header.cookie,
-        send,
-        sent: false,
-    };
+/// Answers a request whose header was read; `limit`: longest body of a reply. `send` gets the reply's packet, unless
+/// the reply is not there yet: then it comes back, for [`late_packet`].
+pub fn answer(
+    header: &Header,
+    body: &[u8],
+    limit: usize,
+    send: &mut dyn FnMut(Vec<u8>),
+) -> Option<RpcRest> {
+    let mut ctx = Context::new(body, limit, header.cookie, send);
     let result = run(header, &mut ctx);
-    if ctx.sent {
-        return;
+    match ctx.rest.take() {
+        Some(rest) if result.is_ok() => return Some(rest),
+        _ => ctx.end(result),
     }
-    match result {
-        Ok(()) => ctx.send_reply(),
-        Err(fault) => (ctx.send)(fault_packet(header.cookie, &fault)),
-    }
+    None
+}
+
+/// The packet of a reply that came later.
+pub fn late_packet(cookie: u32, limit: usize, end: RpcEnd) -> Vec<u8> {
+    let mut packet = Vec::new();
+    let mut keep = |made| packet = made;
+    let mut ctx = Context::new(&[], limit, cookie, &mut keep);
+    let added = end.values.into_iter().try_for_each(|v| ctx.add(v));
+    ctx.end(added.and(end.result));
+    packet
 }
 
 /// The packet of a fault.
@@ -70,9 +76,37 @@ struct Context<'p> {
     cookie: u32,
     send: &'p mut dyn FnMut(Vec<u8>),
     sent: bool,
+    /// The reply is not there yet.
+    rest: Option<RpcRest>,
 }
 
 impl<'p> Context<'p> {
+    fn new(
+        body: &'p [u8],
+        limit: usize,
+        cookie: u32,
+        send: &'p mut dyn FnMut(Vec<u8>),
+    ) -> Context<'p> {
+        Context {
+            params: Reader::new(body),
+            number: 0,
+            out: Writer::new(),
+            limit,
+            cookie,
+            send,
+            sent: false,
+            rest: None,
+        }
+    }
+
+    fn end(&mut self, result: Result<(), RpcFault>) {
+        match result {
+            _ if self.sent => {}
+            Ok(()) => self.send_reply(),
+            Err(fault) => (self.send)(fault_packet(self.cookie, &fault)),
+        }
+    }
+
     fn send_reply(&mut self) {
         let body = std::mem::take(&mut self.out).finish();
         (self.send)(packet(Kind::Reply, self.cookie, &body));
@@ -147,6 +181,10 @@ impl RpcContext for Context<'_> {
     }
     fn finish(&mut self) -> Result<(), RpcFault> {
         self.send_reply();
+        Ok(())
+    }
+    fn later(&mut self, rest: RpcRest) -> Result<(), RpcRest> {
+        self.rest = Some(rest);
         Ok(())
     }
 }

@@ -6,12 +6,14 @@
 //! | `endpoint` | what is listened on, opened before privileges are dropped |
 //! | `handler` | the process `ctl handler`: one loop over everything |
 //! | `connection` | one client of a stream socket |
+//! | `datagrams` | requests in datagrams |
 //! | `binrpc_call` | one BINRPC request, from its bytes to those of its reply |
 //! | `who` | the methods `ctl.*` |
 
 mod address;
 mod binrpc_call;
 mod connection;
+mod datagrams;
 mod endpoint;
 mod handler;
 mod who;
@@ -19,7 +21,7 @@ mod who;
 use address::{Address, Protocol};
 use endpoint::Endpoint;
 use ser::core::module::{IntParam, Param, ParamKind, StrParam};
-use ser::core::net::control::Access;
+use ser::core::net::control::{self, Access};
 use ser::core::process::{ProcessSpec, rank, register_process};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -63,7 +65,7 @@ fn add(text: &[u8], protocol: Protocol) -> Result<(), String> {
 }
 
 fn init() -> Result<(), String> {
-    let mode = u32::try_from(MODE.get()).map_err(|_| "parameter mode: not a mode")?;
+    let mode = control::mode(MODE.get()).map_err(|why| format!("parameter mode: {why}"))?;
     let access = Access::look_up(mode, USER.bytes(), GROUP.bytes())?;
     let mut addresses = ADDRESSES.lock().unwrap_or_else(PoisonError::into_inner);
     if addresses.is_empty() {

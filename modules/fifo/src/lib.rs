@@ -2,7 +2,7 @@
 //! server` ([`ser::core::process::serve_fifo`]); here are the parameters.
 
 use ser::core::module::{IntParam, Param, ParamKind, StrParam};
-use ser::core::net::control::Access;
+use ser::core::net::control::{self, Access};
 use ser::core::process::{FifoSpec, serve_fifo};
 use ser::core::rpc::pipe::ReplyPipes;
 use std::ffi::OsStr;
@@ -40,8 +40,7 @@ fn init() -> Result<(), String> {
     if file.is_empty() {
         return Ok(());
     }
-    let mode = u32::try_from(MODE.get()).ok().filter(|m| *m <= 0o7777);
-    let mode = mode.ok_or("parameter mode: not a mode")?;
+    let mode = control::mode(MODE.get()).map_err(|why| format!("parameter mode: {why}"))?;
     let path = |bytes| OsStr::from_bytes(bytes).into();
     serve_fifo(FifoSpec {
         path: path(file),

@@ -1,10 +1,9 @@
 //! One request or batch of JSON-RPC 2.0 (jsonrpc.org/specification): from its text to that of its reply.
 
 use crate::json;
-use ser::core::rpc::line::Sink;
-use ser::core::rpc::values::{self, Cause, Format};
-use ser::core::rpc::{RpcFault, RpcValue};
-use serde_json::{Map, Value};
+use ser::core::rpc::values::{self, Cause, Format, Late};
+use ser::core::rpc::{RpcFault, RpcValue, Sink};
+use serde_json::Value;
 use std::io;
 
 const PARSE_ERROR: (i32, &str) = (-32700, "Parse error");
@@ -16,58 +15,105 @@ const INVALID_PARAMS: i32 = -32602;
 pub const TOO_LONG: &[u8] =
     b"{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"Request too long\"},\"id\":null}\n";
 
-/// Answers a text; false: nothing is to be answered. The error: the reply is cut off.
-pub fn answer(text: &[u8], sink: &mut dyn Sink) -> io::Result<bool> {
-    match serde_json::from_slice(text) {
-        Ok(Value::Array(batch)) if !batch.is_empty() => answer_batch(batch, sink),
-        Ok(Value::Object(request)) => answer_one(request, sink),
-        Ok(_) => refuse(INVALID_REQUEST, sink),
-        Err(_) => refuse(PARSE_ERROR, sink),
+/// The answer to a text, request after request.
+pub struct Answering {
+    requests: std::vec::IntoIter<Value>,
+    batch: bool,
+    /// Something was answered.
+    any: bool,
+    /// The reply that is not there yet.
+    late: Option<(Late, Reply)>,
+}
+
+/// How far an answer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// The whole of it is there.
+    Answered,
+    /// Nothing is to be answered.
+    Silent,
+    /// A reply is not there yet.
+    Late,
+}
+
+impl Answering {
+    /// To that text; what is no JSON is answered at once. The error: the client is gone.
+    pub fn new(text: &[u8], sink: &mut dyn Sink) -> io::Result<Answering> {
+        let (requests, batch) = match serde_json::from_slice(text) {
+            Ok(Value::Array(batch)) if !batch.is_empty() => (batch, true),
+            Ok(one) => (vec![one], false),
+            Err(_) => {
+                refuse(PARSE_ERROR, sink)?;
+                (Vec::new(), false)
+            }
+        };
+        Ok(Answering {
+            any: requests.is_empty(),
+            requests: requests.into_iter(),
+            batch,
+            late: None,
+        })
+    }
+
+    /// Goes on as far as replies are there. The error: the reply is cut off.
+    pub fn go_on(&mut self, sink: &mut dyn Sink) -> io::Result<Progress> {
+        let mut replies = Replies {
+            sink,
+            batch: self.batch,
+            any: &mut self.any,
+            within: false,
+        };
+        loop {
+            if let Some((late, reply)) = &mut self.late
+                && !late.send(reply, &mut replies)?
+            {
+                return Ok(Progress::Late);
+            }
+            let Some(request) = self.requests.next() else {
+                break;
+            };
+            replies.within = false;
+            // The late one, if there was one, is out.
+            self.late = answer_one(request, &mut replies)?;
+        }
+        if self.batch && self.any {
+            sink.write(b"]")?;
+        }
+        Ok(match self.any {
+            true => Progress::Answered,
+            false => Progress::Silent,
+        })
     }
 }
 
-fn refuse(error: (i32, &str), sink: &mut dyn Sink) -> io::Result<bool> {
+fn refuse(error: (i32, &str), sink: &mut dyn Sink) -> io::Result<()> {
     let mut out = Vec::new();
     write_error(error.0, error.1.as_bytes(), &Value::Null, &mut out);
-    sink.write(&out)?;
-    Ok(true)
+    sink.write(&out)
 }
 
-fn answer_batch(batch: Vec<Value>, sink: &mut dyn Sink) -> io::Result<bool> {
-    let mut array = ArraySink {
-        sink,
-        any: false,
-        within: false,
-    };
-    for request in batch {
-        array.within = false;
-        match request {
-            Value::Object(request) => answer_one(request, &mut array)?,
-            _ => refuse(INVALID_REQUEST, &mut array)?,
-        };
-    }
-    let any = array.any;
-    if any {
-        sink.write(b"]")?;
-    }
-    Ok(any)
-}
-
-/// Puts replies into an array: a bracket before the first, commas between.
-struct ArraySink<'s> {
+/// Notes that there are replies, and puts those of a batch into an array: a bracket before the first, commas between.
+struct Replies<'s> {
     sink: &'s mut dyn Sink,
-    any: bool,
+    batch: bool,
+    any: &'s mut bool,
     /// In the middle of a reply.
     within: bool,
 }
 
-impl Sink for ArraySink<'_> {
+impl Sink for Replies<'_> {
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        if !std::mem::replace(&mut self.within, true) {
-            let first = !std::mem::replace(&mut self.any, true);
+        let first = !std::mem::replace(self.any, true);
+        if !std::mem::replace(&mut self.within, true) && self.batch {
             self.sink.write(if first { b"[" } else { b"," })?;
         }
         self.sink.write(piece)
+    }
+    fn finish(&mut self) -> io::Result<()> {
+        match self.batch {
+            true => Ok(()),
+            false => self.sink.finish(),
+        }
     }
 }
 
@@ -80,30 +126,35 @@ impl Sink for Nowhere {
     }
 }
 
-fn answer_one(mut request: Map<String, Value>, sink: &mut dyn Sink) -> io::Result<bool> {
+fn answer_one(request: Value, sink: &mut dyn Sink) -> io::Result<Option<(Late, Reply)>> {
+    let Value::Object(mut request) = request else {
+        return refuse(INVALID_REQUEST, sink).map(|()| None);
+    };
     let id = request.remove("id");
+    let params = params(request.remove("params"));
     let version = request.get("jsonrpc").and_then(Value::as_str);
     let (Some("2.0"), Some(Value::String(method))) = (version, request.get("method")) else {
-        return refuse(INVALID_REQUEST, sink);
+        return refuse(INVALID_REQUEST, sink).map(|()| None);
     };
+    let method = method.as_bytes();
     let Some(id) = id else {
-        let params = params(request.get("params").cloned()).unwrap_or_default();
         let reply = Reply { id: Value::Null };
-        values::run(method.as_bytes(), params, &reply, &mut Nowhere)?;
-        return Ok(false);
+        // Nobody waits for a reply that is not there yet.
+        values::run(method, params.unwrap_or_default(), &reply, &mut Nowhere)?;
+        return Ok(None);
     };
     if !matches!(id, Value::Null | Value::String(_) | Value::Number(_)) {
-        return refuse(INVALID_REQUEST, sink);
+        return refuse(INVALID_REQUEST, sink).map(|()| None);
     }
-    let Some(params) = params(request.get("params").cloned()) else {
+    let Some(params) = params else {
         let mut out = Vec::new();
         let why = b"Invalid params: an array is expected, names are not known";
         write_error(INVALID_PARAMS, why, &id, &mut out);
-        sink.write(&out)?;
-        return Ok(true);
+        return sink.write(&out).map(|()| None);
     };
-    values::run(method.as_bytes(), params, &Reply { id }, sink)?;
-    Ok(true)
+    let reply = Reply { id };
+    let late = values::run(method, params, &reply, sink)?;
+    Ok(late.map(|late| (late, reply)))
 }
 
 /// `None`: it is no array.
@@ -164,7 +215,9 @@ mod tests {
 
     fn ask(text: &str) -> String {
         let mut out: Vec<u8> = Vec::new();
-        answer(text.as_bytes(), &mut out).unwrap();
+        let mut answering = Answering::new(text.as_bytes(), &mut out).unwrap();
+        let progress = answering.go_on(&mut out).unwrap();
+        assert_eq!(progress == Progress::Silent, out.is_empty());
         String::from_utf8(out).unwrap()
     }
 

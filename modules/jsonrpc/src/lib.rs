@@ -15,7 +15,7 @@ use over_http::RpcPage;
 use over_lines::Lines;
 use ser::core::module::{IntParam, Param, ParamKind, StrParam};
 use ser::core::net::clients::{Listener, Next, Out, Talk};
-use ser::core::net::control::{Access, Made, unix_stream};
+use ser::core::net::control::{self, Access, Made, unix_stream};
 use ser::core::net::http::{self, Http, Limits};
 use ser::core::process::{ProcessSpec, rank, register_process, serve_streams};
 use std::ffi::OsStr;
@@ -84,8 +84,7 @@ fn add(kind: Kind, text: &[u8]) -> Result<(), String> {
 
 fn init() -> Result<(), String> {
     max_request()?;
-    let mode = u32::try_from(MODE.get()).ok().filter(|m| *m <= 0o7777);
-    let mode = mode.ok_or("parameter mode: not a mode")?;
+    let mode = control::mode(MODE.get()).map_err(|why| format!("parameter mode: {why}"))?;
     let access = Access::look_up(mode, USER.bytes(), GROUP.bytes())?;
     let mut wanted = WANTED.lock().unwrap_or_else(PoisonError::into_inner);
     if wanted.is_empty() {
@@ -143,6 +142,18 @@ impl Talk for Either {
             Either::Lines(lines) => lines.talk(input, out),
         }
     }
+    fn late(&mut self, out: &mut Out<'_>) -> Next {
+        match self {
+            Either::Http(http) => http.late(out),
+            Either::Lines(lines) => lines.late(out),
+        }
+    }
+    fn is_gone_when_silent(&self) -> bool {
+        match self {
+            Either::Http(http) => http.is_gone_when_silent(),
+            Either::Lines(lines) => lines.is_gone_when_silent(),
+        }
+    }
 }
 
 /// The work loop.
@@ -152,13 +163,13 @@ fn run() {
     serve_streams(&open.listeners, MAX_CLIENTS, |number| {
         match open.kinds[number] {
             Kind::Http => Either::Http(Http::new(
-                RpcPage,
+                RpcPage::default(),
                 Limits {
                     body,
                     ..Limits::default()
                 },
             )),
-            Kind::Lines => Either::Lines(Lines { max: body }),
+            Kind::Lines => Either::Lines(Lines::new(body)),
         }
     });
 }

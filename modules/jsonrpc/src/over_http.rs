@@ -1,16 +1,18 @@
 //! JSON-RPC over HTTP: `POST /rpc`.
 
-use crate::call;
+use crate::call::{Answering, Progress};
 use ser::core::net::http::{Pages, Reply, Request};
-use ser::core::rpc::line::Sink;
 use std::io;
 
 /// Where requests are posted.
 const PATHS: [&str; 3] = ["/rpc", "/RPC", "/jsonrpc"];
 
 /// The page that answers.
-#[derive(Debug)]
-pub struct RpcPage;
+#[derive(Default)]
+pub struct RpcPage {
+    /// What is being answered.
+    answering: Option<Answering>,
+}
 
 impl Pages for RpcPage {
     fn answer(&mut self, request: &Request, reply: &mut Reply<'_, '_>) -> io::Result<()> {
@@ -25,21 +27,21 @@ impl Pages for RpcPage {
             return reply.send(403, "Forbidden: requests of web pages are not served");
         }
         reply.kind("application/json");
-        match call::answer(&request.body, &mut Body(reply))? {
-            true => reply.finish(),
-            false => reply.send(204, ""),
+        self.answering = Some(Answering::new(&request.body, reply)?);
+        self.late(reply)
+    }
+
+    fn late(&mut self, reply: &mut Reply<'_, '_>) -> io::Result<()> {
+        let Some(answering) = &mut self.answering else {
+            return Ok(());
+        };
+        match answering.go_on(reply)? {
+            Progress::Answered => reply.finish(),
+            Progress::Silent => reply.send(204, ""),
+            Progress::Late => {
+                reply.later();
+                Ok(())
+            }
         }
-    }
-}
-
-struct Body<'r, 'o, 's>(&'r mut Reply<'o, 's>);
-
-impl Sink for Body<'_, '_, '_> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.0.write(piece)
-    }
-    fn finish(&mut self) -> io::Result<()> {
-        self.0.finish()?;
-        self.0.flush()
     }
 }

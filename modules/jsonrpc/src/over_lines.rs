@@ -1,15 +1,26 @@
 //! JSON-RPC over a stream: each line is a request or batch, each reply a line.
 
-use crate::call;
+use crate::call::{self, Answering, Progress};
 use ser::core::net::clients::{Next, Out, Talk};
-use ser::core::rpc::line::Sink;
+use ser::core::rpc::Sink;
 use std::io;
 
 /// With one client.
-#[derive(Debug)]
 pub struct Lines {
     /// Longest line, in bytes.
-    pub max: usize,
+    max: usize,
+    /// What is being answered.
+    answering: Option<Answering>,
+}
+
+impl Lines {
+    /// With lines of at most `max` bytes.
+    pub fn new(max: usize) -> Lines {
+        Lines {
+            max,
+            answering: None,
+        }
+    }
 }
 
 impl Talk for Lines {
@@ -25,13 +36,23 @@ impl Talk for Lines {
         if line.trim_ascii().is_empty() {
             return Next::Again;
         }
-        let done = call::answer(&line, &mut Line(out)).and_then(|any| match any {
-            true => out.write(b"\n"),
-            false => Ok(()),
-        });
+        match Answering::new(&line, &mut Line(out)) {
+            Ok(answering) => self.answering = Some(answering),
+            Err(_) => return Next::Close,
+        }
+        self.late(out)
+    }
+
+    fn late(&mut self, out: &mut Out<'_>) -> Next {
+        let Some(answering) = &mut self.answering else {
+            return Next::Close;
+        };
+        let done = answering.go_on(&mut Line(out));
         match done {
-            Ok(()) => Next::Again,
-            Err(_) => Next::Close,
+            Ok(Progress::Late) => Next::Later,
+            Ok(Progress::Silent) => Next::Again,
+            Ok(Progress::Answered) if out.write(b"\n").is_ok() => Next::Again,
+            Ok(Progress::Answered) | Err(_) => Next::Close,
         }
     }
 }

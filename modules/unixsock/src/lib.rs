@@ -2,7 +2,7 @@
 //! processes `unixsock server` ([`ser::core::process::serve_unixsock`]); here are the parameters.
 
 use ser::core::module::{IntParam, Param, ParamKind, StrParam};
-use ser::core::net::control::Access;
+use ser::core::net::control::{self, Access};
 use ser::core::process::{UnixSockSpec, serve_unixsock};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -36,8 +36,7 @@ fn init() -> Result<(), String> {
     }
     let children = u32::try_from(CHILDREN.get()).ok();
     let children = children.filter(|n| (1..=64).contains(n));
-    let mode = u32::try_from(MODE.get()).ok().filter(|m| *m <= 0o7777);
-    let mode = mode.ok_or("parameter socket_mode: not a mode")?;
+    let mode = control::mode(MODE.get()).map_err(|why| format!("parameter socket_mode: {why}"))?;
     let timeout = u64::try_from(SEND_TIMEOUT.get()).ok();
     let timeout = timeout.filter(|ms| (1..=60_000).contains(ms));
     let timeout = timeout.ok_or("parameter send_timeout: it is 1 to 60000 milliseconds")?;

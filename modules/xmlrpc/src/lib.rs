@@ -85,5 +85,7 @@ fn run() {
         ..Limits::default()
     };
     let listeners = OPEN.get().map_or(&[][..], Vec::as_slice);
-    serve_streams(listeners, MAX_CLIENTS, |_| Http::new(RpcPage, limits));
+    serve_streams(listeners, MAX_CLIENTS, |_| {
+        Http::new(RpcPage::default(), limits)
+    });
 }

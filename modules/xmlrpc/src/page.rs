@@ -3,13 +3,15 @@
 use crate::call::Call;
 use crate::reply::{self, Xml};
 use ser::core::net::http::{Pages, Reply, Request};
-use ser::core::rpc::line::Sink;
-use ser::core::rpc::values;
+use ser::core::rpc::values::{self, Late};
 use std::io;
 
 /// The page; it stands at every path, as in SER.
-#[derive(Debug)]
-pub struct RpcPage;
+#[derive(Default)]
+pub struct RpcPage {
+    /// The reply that is not there yet.
+    late: Option<Late>,
+}
 
 impl Pages for RpcPage {
     fn answer(&mut self, request: &Request, reply: &mut Reply<'_, '_>) -> io::Result<()> {
@@ -22,21 +24,24 @@ impl Pages for RpcPage {
         }
         reply.kind("text/xml");
         match Call::parse(&request.body) {
-            Ok(call) => values::run(call.method.as_bytes(), call.params, &Xml, &mut Body(reply))?,
-            Err(fault) => reply.write(&reply::fault(&fault))?,
+            Ok(call) => {
+                self.late = values::run(call.method.as_bytes(), call.params, &Xml, reply)?;
+                self.late(reply)
+            }
+            Err(fault) => {
+                reply.write(&reply::fault(&fault))?;
+                reply.finish()
+            }
+        }
+    }
+
+    fn late(&mut self, reply: &mut Reply<'_, '_>) -> io::Result<()> {
+        if let Some(late) = &mut self.late
+            && !late.send(&Xml, reply)?
+        {
+            reply.later();
+            return Ok(());
         }
         reply.finish()
-    }
-}
-
-struct Body<'r, 'o, 's>(&'r mut Reply<'o, 's>);
-
-impl Sink for Body<'_, '_, '_> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.0.write(piece)
-    }
-    fn finish(&mut self) -> io::Result<()> {
-        self.0.finish()?;
-        self.0.flush()
     }
 }

@@ -1,10 +1,10 @@
 //! Clients of stream sockets, all served by one process that waits for all of them at once. What is spoken with
 //! them is a [`Talk`].
 //!
-//! Invariants: while a reply waits to be taken nothing more is read from that client, so one that reads nothing holds
-//! one reply; a reply is made in bounded memory, and a client that does not take it in time is let go.
+//! Invariants: while a reply waits to be taken or to come nothing more is read from that client, so one that reads
+//! nothing holds one reply; a reply is made in bounded memory, and a client that does not take it in time is let go.
 
-use super::control::write_patiently;
+use super::patience::{has_gone, write_patiently};
 use super::stream::Stream;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::io::{self, ErrorKind, Read, Write};
@@ -24,7 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// And so long the whole of such a reply may take.
 const MAX_REPLY_TIME: Duration = Duration::from_secs(30);
 /// Idle clients are looked for this often, in milliseconds.
-const LOOK: u16 = 5_000;
+pub const LOOK: u16 = 5_000;
+/// And replies that are not there yet this often.
+pub const LATE_LOOK: u16 = 50;
 
 /// What is listened on; it does not block.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub enum Next {
     Again,
     /// The end, once the reply is out.
     Close,
+    /// The reply is not there yet: [`Talk::late`] is asked for it, and nothing is read meanwhile.
+    Later,
 }
 
 /// What is spoken with one client.
@@ -76,6 +80,16 @@ pub trait Talk {
     /// Takes one whole request off the front of `input` and answers it. It bounds the length of `input` by
     /// answering [`Next::Close`].
     fn talk(&mut self, input: &mut Vec<u8>, out: &mut Out<'_>) -> Next;
+
+    /// Called some times a second after a [`Next::Later`]: sends the reply, or says so again.
+    fn late(&mut self, _out: &mut Out<'_>) -> Next {
+        Next::Close
+    }
+
+    /// Whether a client that sends no more has gone, so that it is not waited for a reply to it.
+    fn is_gone_when_silent(&self) -> bool {
+        false
+    }
 }
 
 /// Where replies go.
@@ -112,11 +126,8 @@ impl Out<'_> {
         let end = *self
             .end
             .get_or_insert_with(|| Instant::now() + MAX_REPLY_TIME);
-        if Instant::now() > end {
-            return Err(ErrorKind::TimedOut.into());
-        }
         let waiting = std::mem::take(self.waiting);
-        write_patiently(self.stream, &waiting, PATIENCE)
+        write_patiently(self.stream, &waiting, PATIENCE, end)
     }
 }
 
@@ -131,6 +142,8 @@ pub struct Client<T> {
     last: Instant,
     /// Nothing more is read: it is closed when the reply is out.
     closing: bool,
+    /// Nothing more is read until a reply is there.
+    late: bool,
 }
 
 impl<T: Talk> Client<T> {
@@ -143,21 +156,29 @@ impl<T: Talk> Client<T> {
             waiting: Vec::new(),
             last: Instant::now(),
             closing: false,
+            late: false,
         }
     }
 
-    /// The descriptor and what to wait for.
+    /// The descriptor and what to wait for. (That the client has gone shows also where nothing is waited for.)
     pub fn poll_fd(&self) -> PollFd<'_> {
-        let wants = match self.waiting.is_empty() {
-            true => PollFlags::POLLIN,
-            false => PollFlags::POLLOUT,
+        let wants = match (self.waiting.is_empty(), self.late) {
+            (false, _) => PollFlags::POLLOUT,
+            (true, false) => PollFlags::POLLIN,
+            (true, true) => PollFlags::empty(),
         };
         PollFd::new(self.stream.as_fd(), wants)
     }
 
+    /// Whether a reply to it is not there yet.
+    pub fn is_late(&self) -> bool {
+        self.late
+    }
+
     /// Goes on with it, which the wait found `ready` or not; false: it has gone, or is let go.
     pub fn go_on(&mut self, ready: bool) -> bool {
-        match ready {
+        let for_reply = self.late && self.waiting.is_empty();
+        match ready || for_reply {
             true => self.serve(),
             false => self.last.elapsed() <= IDLE,
         }
@@ -168,6 +189,10 @@ impl<T: Talk> Client<T> {
         if !self.waiting.is_empty() {
             // Requests that came meanwhile are there already.
             return self.flush() && self.talk_on();
+        }
+        if self.late {
+            let gone = has_gone(&self.stream, self.talk.is_gone_when_silent());
+            return !gone && self.talk_on();
         }
         let mut buffer = [0; 16 * 1024];
         match (&self.stream).read(&mut buffer) {
@@ -183,21 +208,35 @@ impl<T: Talk> Client<T> {
     /// Answers what is there as long as the replies are taken.
     fn talk_on(&mut self) -> bool {
         while !self.closing && self.waiting.is_empty() {
-            let mut out = Out {
-                stream: &self.stream,
-                waiting: &mut self.waiting,
-                end: None,
-            };
-            let next = self.talk.talk(&mut self.input, &mut out);
-            self.closing = next == Next::Close;
+            let next = self.step();
             if !self.flush() {
                 return false;
             }
-            if next == Next::More {
+            if matches!(next, Next::More | Next::Later) {
                 break;
             }
         }
         !(self.closing && self.waiting.is_empty())
+    }
+
+    /// One request, or the rest of one.
+    fn step(&mut self) -> Next {
+        let mut out = Out {
+            stream: &self.stream,
+            waiting: &mut self.waiting,
+            end: None,
+        };
+        let next = match self.late {
+            true => self.talk.late(&mut out),
+            false => self.talk.talk(&mut self.input, &mut out),
+        };
+        if self.late && next != Next::Later {
+            // It was not silent, but waited.
+            self.last = Instant::now();
+        }
+        self.late = next == Next::Later;
+        self.closing = next == Next::Close;
+        next
     }
 
     /// Sends what is taken now; false: the client has gone.
@@ -263,7 +302,11 @@ impl<T: Talk> Clients<T> {
             .map(|l| PollFd::new(l.as_fd(), PollFlags::POLLIN))
             .collect();
         fds.extend(self.all.iter().map(Client::poll_fd));
-        wait(&mut fds, PollTimeout::from(LOOK));
+        let late = self.all.iter().any(Client::is_late);
+        wait(
+            &mut fds,
+            PollTimeout::from(if late { LATE_LOOK } else { LOOK }),
+        );
         let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|r| !r.is_empty());
         fds.iter().map(ready).collect()
     }
@@ -290,7 +333,8 @@ impl<T: Talk> Clients<T> {
     }
 
     fn make_room(&mut self) -> bool {
-        let silent = self.all.iter().enumerate().min_by_key(|(_, c)| c.last);
+        let silent = self.all.iter().enumerate().filter(|(_, c)| !c.late);
+        let silent = silent.min_by_key(|(_, c)| c.last);
         match silent {
             Some((number, client)) if client.last.elapsed() > YIELDS => {
                 self.all.swap_remove(number);

@@ -6,11 +6,17 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat, lstat};
 use nix::unistd::{Gid, Group, Uid, User, chown, mkfifo, unlink};
 use std::fs::{File, OpenOptions, Permissions, set_permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Permissions from a number of the config.
+pub fn mode(number: i64) -> Result<u32, &'static str> {
+    let mode = u32::try_from(number).ok().filter(|m| *m <= 0o7777);
+    mode.ok_or("not a mode: it is 0 to 4095 (octal 7777)")
+}
 
 /// Who may use it.
 #[derive(Clone, Copy, Debug)]
@@ -177,31 +183,6 @@ pub fn reply_pipe(path: &Path, retries: u32, wait: Duration) -> io::Result<File>
     Ok(File::from(pipe))
 }
 
-/// Writes all of `bytes` to something that does not block, as long as it takes some within `patience`.
-pub fn write_patiently(
-    mut to: impl Write + std::os::fd::AsFd,
-    mut bytes: &[u8],
-    patience: Duration,
-) -> io::Result<()> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    while !bytes.is_empty() {
-        match to.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(n) => bytes = &bytes[n..],
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                let limit = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
-                let mut fds = [PollFd::new(to.as_fd(), PollFlags::POLLOUT)];
-                if poll(&mut fds, limit)? == 0 {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-            }
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +217,12 @@ mod tests {
         drop(first);
         assert!(fifo(&pipe, &ANY).is_ok());
         assert_eq!(std::fs::read(&path).unwrap(), b"text");
+    }
+
+    #[test]
+    fn a_mode_has_twelve_bits() {
+        assert_eq!(mode(0o7777), Ok(0o7777));
+        assert!(mode(0o10000).is_err() && mode(-1).is_err() && mode(1 << 40).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod http;
 mod interfaces;
 mod ip_text;
 mod listeners;
+pub mod patience;
 mod queues;
 mod socket;
 mod socket_id;

@@ -4,6 +4,7 @@
 //! Invariant: pipes are made before the first fork; there is one process for all of them.
 
 use super::{ProcessSpec, idle, rank, register_process, stop_if_told};
+use crate::core::net::clients::LATE_LOOK;
 use crate::core::net::control::{self, Access, Made};
 use crate::core::rpc::pipe::{PipeServer, ReplyPipes};
 use crate::core::settings;
@@ -12,9 +13,6 @@ use parking_lot::RwLock;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-
-/// How often replies that are not there yet are looked for, in milliseconds.
-const LATE_LOOK: u16 = 50;
 
 /// A FIFO that is wanted.
 #[derive(Clone, Debug)]

@@ -4,10 +4,15 @@
 //! Invariant: the socket is opened before the first fork; all its processes read from it.
 
 use super::{ProcessSpec, idle, rank, register_process};
+use crate::core::net::clients::LATE_LOOK;
 use crate::core::net::control::{self, Access, Made};
-use crate::core::rpc::line_frame::{MAX_DATAGRAM, answer_datagram};
+use crate::core::rpc::datagram::{Answer, MAX_DATAGRAM, answer, reply};
+use crate::core::rpc::late::LateReplies;
 use crate::core::settings;
-use std::io::ErrorKind;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketAddrUnix, recvfrom, sendto};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -99,23 +104,54 @@ pub(in crate::core) fn remove_unixsock() {
 /// The work loop.
 fn run() {
     let Some(served) = SERVED.get() else { return };
+    let mut late = LateReplies::default();
     let mut buffer = vec![0; MAX_DATAGRAM + 1];
     loop {
-        match idle(|| served.socket.recv_from(&mut buffer)) {
-            Ok((length, from)) => {
-                let reply = answer_datagram(&buffer[..length]);
-                // Who has no address wants no reply.
-                if !from.is_unnamed()
-                    && let Err(why) = served.socket.send_to_addr(&reply, &from)
-                {
-                    log::error!("ERROR: unixsock: reply not sent: {why}");
+        late.send(|_| false, |to, end| send(served, to, &reply(end)));
+        match receive(&served.socket, &mut buffer, !late.is_empty()) {
+            Ok((length, from)) => match answer(&buffer[..length]) {
+                Answer::Now(reply) => send(served, &from, &reply),
+                Answer::Later(rest) => {
+                    if let Err((to, full)) = late.keep(rest, from) {
+                        send(served, &to, &reply(full));
+                    }
                 }
-            }
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            },
+            Err(Errno::INTR | Errno::AGAIN) => {}
             Err(e) => {
                 log::error!("ERROR: unixsock: {e}");
                 return;
             }
         }
+    }
+}
+
+/// The next request and who sent it; `shortly`: it is not waited for long. (Other processes read from the socket, too:
+/// what the wait saw may be gone.)
+fn receive(
+    socket: &UnixDatagram,
+    buffer: &mut [u8],
+    shortly: bool,
+) -> rustix::io::Result<(usize, Option<SocketAddrAny>)> {
+    let mut flags = RecvFlags::empty();
+    if shortly {
+        let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+        // An interrupted wait only means an early look.
+        let _ = idle(|| poll(&mut fds, PollTimeout::from(LATE_LOOK)));
+        flags = RecvFlags::DONTWAIT;
+    }
+    idle(|| recvfrom(socket, buffer, flags)).map(|(_, length, from)| (length, from))
+}
+
+fn send(served: &Served, to: &Option<SocketAddrAny>, reply: &[u8]) {
+    // Who has no address wants no reply.
+    let Some(to) = to.clone().and_then(|to| SocketAddrUnix::try_from(to).ok()) else {
+        return;
+    };
+    if to.is_unnamed() {
+        return;
+    }
+    if let Err(why) = sendto(&served.socket, reply, SendFlags::empty(), &to) {
+        log::error!("ERROR: unixsock: reply not sent: {why}");
     }
 }

@@ -3,7 +3,7 @@
 //! A request is `:METHOD:REPLYNAME`, a parameter a line, and an empty line; the reply is `CODE REASON` and a
 //! line for each value. Structs stand on one line with the members in reverse order of adding.
 
-use super::{RpcContext, RpcEnd, RpcFault, RpcMethod, RpcRest, RpcValue, old_names};
+use super::{RpcContext, RpcEnd, RpcFault, RpcMethod, RpcRest, RpcValue, Sink, old_names};
 use std::fmt::Write as _;
 use std::io;
 
@@ -66,23 +66,6 @@ pub fn is_plain_name(name: &[u8]) -> bool {
             .any(|b| matches!(b, b'.' | b'/' | b'\\' | 0..=31))
 }
 
-/// Where the reply goes.
-pub trait Sink {
-    /// Takes a piece of the reply; an error: the client is gone.
-    fn write(&mut self, piece: &[u8]) -> io::Result<()>;
-    /// The reply is complete and leaves now, where it would not by itself.
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Sink for Vec<u8> {
-    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.extend_from_slice(piece);
-        Ok(())
-    }
-}
-
 /// So much of a reply is kept until it is known whether it is a fault; a longer one is sent as it comes.
 const KEPT: usize = 64 * 1024;
 
@@ -92,8 +75,7 @@ pub struct LineContext<'s> {
     kept: Vec<u8>,
     begun: bool,
     sink: &'s mut dyn Sink,
-    /// Whether a reply may come later.
-    may_wait: bool,
+    /// The reply is not there yet.
     rest: Option<RpcRest>,
     /// The client took no more: nothing further is sent.
     broken: Option<io::ErrorKind>,
@@ -113,27 +95,17 @@ impl<'s> LineContext<'s> {
             kept: Vec::new(),
             begun: false,
             sink,
-            may_wait: false,
             rest: None,
             broken: None,
         }
     }
 
-    /// Looks the method up, runs it, and sends the whole reply.
-    pub fn run(request: Request, sink: &mut dyn Sink) -> io::Result<()> {
-        LineContext::run_or_wait(request, sink, false).map(drop)
-    }
-
-    /// The same; if it `may_wait`, a reply that is not there yet comes back, for [`LineContext::reply`].
-    pub fn run_or_wait(
-        request: Request,
-        sink: &mut dyn Sink,
-        may_wait: bool,
-    ) -> io::Result<Option<RpcRest>> {
+    /// Looks the method up, runs it, and sends the whole reply. One that is not there yet comes back, for
+    /// [`LineContext::reply`].
+    pub fn run(request: Request, sink: &mut dyn Sink) -> io::Result<Option<RpcRest>> {
         let name = String::from_utf8_lossy(&request.method).into_owned();
         let method = find(&request.method);
         let mut ctx = LineContext::new(request, sink);
-        ctx.may_wait = may_wait;
         let result = match method {
             Some(method) => super::call(method, &mut ctx),
             None => Err(RpcFault::new(500, format!("Command '{name}' not found"))),
@@ -219,9 +191,6 @@ impl RpcContext for LineContext<'_> {
         sent.map_err(|e| RpcFault::new(500, format!("the client is gone: {e}")))
     }
     fn later(&mut self, rest: RpcRest) -> Result<(), RpcRest> {
-        if !self.may_wait {
-            return Err(rest);
-        }
         self.rest = Some(rest);
         Ok(())
     }
@@ -395,7 +364,7 @@ mod tests {
     fn an_unknown_method_is_a_fault_in_the_words_of_the_original() {
         let mut sink: Vec<u8> = Vec::new();
         let request = Request::parse(b":nosuch:\n\n").unwrap();
-        LineContext::run(request, &mut sink).unwrap();
+        assert!(LineContext::run(request, &mut sink).unwrap().is_none());
         assert_eq!(sink, b"500 Command 'nosuch' not found\n");
     }
 }

@@ -1,6 +1,7 @@
 //! Requests of the line protocol in a stream of bytes: where one ends, and one from its bytes to its reply.
 
-use super::line::{LineContext, Request, Sink};
+use super::line::{LineContext, Request};
+use super::{RpcRest, Sink};
 use std::io;
 
 /// Longest request.
@@ -28,36 +29,16 @@ pub fn end_of_request(buf: &[u8]) -> Option<usize> {
     None
 }
 
-/// Runs it; the reply goes to `sink`. A malformed command is logged and answered with 400.
-pub fn run(text: &[u8], sink: &mut dyn Sink) -> io::Result<()> {
+/// Runs it; the reply goes to `sink`, or comes back where it is not there yet. A malformed command is logged and
+/// answered with 400.
+pub fn run(text: &[u8], sink: &mut dyn Sink) -> io::Result<Option<RpcRest>> {
     match Request::parse(&normal(text)) {
         Ok(request) => LineContext::run(request, sink),
         Err(why) => {
             log::error!("ERROR: rpc: {}: {}", why.0, String::from_utf8_lossy(text));
-            sink.write(format!("400 {}\n", why.0).as_bytes())
+            sink.write(format!("400 {}\n", why.0).as_bytes())?;
+            Ok(None)
         }
-    }
-}
-
-/// Longest request and reply in a datagram.
-pub const MAX_DATAGRAM: usize = 65_000;
-
-/// Runs the request in a datagram; its reply. One that does not fit is a fault, not half of itself.
-pub fn answer_datagram(text: &[u8]) -> Vec<u8> {
-    struct Bounded(Vec<u8>);
-    impl Sink for Bounded {
-        fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-            if self.0.len() + piece.len() > MAX_DATAGRAM {
-                return Err(io::ErrorKind::FileTooLarge.into());
-            }
-            self.0.extend_from_slice(piece);
-            Ok(())
-        }
-    }
-    let mut reply = Bounded(Vec::new());
-    match run(text, &mut reply) {
-        Ok(()) => reply.0,
-        Err(_) => b"500 Reply too long for a datagram\n".to_vec(),
     }
 }
 
@@ -90,7 +71,7 @@ mod tests {
     #[test]
     fn what_is_no_command_is_answered() {
         let mut out: Vec<u8> = Vec::new();
-        run(b"hello\n\n", &mut out).unwrap();
+        assert!(run(b"hello\n\n", &mut out).unwrap().is_none());
         assert_eq!(out, b"400 Command must begin with :\n");
     }
 }

@@ -3,17 +3,21 @@
 
 pub mod binrpc;
 mod core_methods;
+pub mod datagram;
+pub mod late;
 pub mod line;
 pub mod line_frame;
 mod old_names;
 pub mod pipe;
 mod registry;
+mod sink;
 mod system;
 pub mod values;
 
 pub use core_methods::note_start;
 pub(in crate::core) use registry::register_core;
-pub use registry::{all, call, find, register};
+pub use registry::{all, call, find};
+pub use sink::Sink;
 
 /// A value in a reply or a parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +81,7 @@ pub trait RpcContext {
     fn finish(&mut self) -> Result<(), RpcFault>;
     /// Takes over a reply that is not there yet (SER's and Kamailio's delayed replies): the transport goes on
     /// with other requests, calls `rest` some times a second in this process, and sends what it gives. The
-    /// method returns `Ok` and adds nothing more. `Err`: this transport cannot, the method must wait itself.
+    /// method has added nothing and returns `Ok`. `Err`: this transport cannot, the method must wait itself.
     fn later(&mut self, rest: RpcRest) -> Result<(), RpcRest> {
         Err(rest)
     }

@@ -4,10 +4,12 @@
 //! Invariant: whatever is written into the pipe, the next whole request behind it is answered: a request that is
 //! too long is passed over up to its empty line, one that was never ended is given up when the next one comes.
 
-use super::RpcRest;
-use super::line::{LineContext, Request, Sink};
+use super::late::LateReplies;
+use super::line::{LineContext, Request};
 use super::line_frame::{MAX_REQUEST, end_of_request, normal};
-use crate::core::net::control::{reply_pipe, write_patiently};
+use super::{RpcEnd, Sink};
+use crate::core::net::control::reply_pipe;
+use crate::core::net::patience::{has_gone, write_patiently};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -15,10 +17,10 @@ use std::time::{Duration, Instant};
 
 /// How long a reply pipe may take nothing.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// And how long it may take all of the reply.
+const MAX_REPLY_TIME: Duration = Duration::from_secs(10);
 /// A request that was begun and not ended is given up when nothing came for so long.
 const UNFINISHED: Duration = Duration::from_secs(5);
-/// Most replies that are waited for at once; the methods behind further ones wait themselves.
-const MAX_LATE: usize = 64;
 
 /// Where clients make their reply pipes, and how patiently those are opened.
 #[derive(Clone, Debug)]
@@ -49,12 +51,7 @@ pub struct PipeServer {
     last: Option<Instant>,
     /// The rest of a request that is too long is passed over.
     skipping: bool,
-    late: Vec<Late>,
-}
-
-struct Late {
-    rest: RpcRest,
-    sink: PipeSink,
+    late: LateReplies<PipeSink>,
 }
 
 impl PipeServer {
@@ -116,25 +113,22 @@ impl PipeServer {
                 return;
             }
         };
-        let may_wait = self.late.len() < MAX_LATE;
-        match LineContext::run_or_wait(request, &mut sink, may_wait) {
-            Ok(Some(rest)) => self.late.push(Late { rest, sink }),
+        match LineContext::run(request, &mut sink) {
             Ok(None) => {}
+            // Nobody wants to know.
+            Ok(Some(_)) if sink.pipe.is_none() => {}
+            Ok(Some(rest)) => {
+                if let Err((mut sink, full)) = self.late.keep(rest, sink) {
+                    sink.reply(full);
+                }
+            }
             Err(why) => sink.tell(&why),
         }
     }
 
     /// Sends the replies that have become ready; whether some are waited for still.
     pub fn answer_late(&mut self) -> bool {
-        self.late.retain_mut(|late| match (late.rest)() {
-            None => true,
-            Some(end) => {
-                if let Err(why) = LineContext::reply(end, &mut late.sink) {
-                    late.sink.tell(&why);
-                }
-                false
-            }
-        });
+        self.late.send(PipeSink::has_gone, PipeSink::reply);
         !self.late.is_empty()
     }
 }
@@ -143,6 +137,8 @@ impl PipeServer {
 struct PipeSink {
     name: String,
     pipe: Option<File>,
+    /// When the reply has to be out, once its first piece was written.
+    end: Option<Instant>,
 }
 
 impl PipeSink {
@@ -155,7 +151,22 @@ impl PipeSink {
                 Some(reply_pipe(&path, replies.retries, replies.wait)?)
             }
         };
-        Ok(PipeSink { name, pipe })
+        Ok(PipeSink {
+            name,
+            pipe,
+            end: None,
+        })
+    }
+
+    /// Whether nobody has it open for reading any more.
+    fn has_gone(&self) -> bool {
+        self.pipe.as_ref().is_some_and(|pipe| has_gone(pipe, false))
+    }
+
+    fn reply(&mut self, end: RpcEnd) {
+        if let Err(why) = LineContext::reply(end, self) {
+            self.tell(&why);
+        }
     }
 
     fn tell(&self, why: &io::Error) {
@@ -165,10 +176,13 @@ impl PipeSink {
 
 impl Sink for PipeSink {
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        match &self.pipe {
-            Some(pipe) => write_patiently(pipe, piece, PATIENCE),
-            None => Ok(()),
-        }
+        let Some(pipe) = &self.pipe else {
+            return Ok(());
+        };
+        let end = *self
+            .end
+            .get_or_insert_with(|| Instant::now() + MAX_REPLY_TIME);
+        write_patiently(pipe, piece, PATIENCE, end)
     }
 }
 

@@ -11,14 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 static ADDED: RwLock<Vec<&'static [RpcMethod]>> = RwLock::new(Vec::new());
 
-/// Adds methods that belong to no module's table; before the first fork.
-pub fn register(methods: &'static [RpcMethod]) {
-    ADDED.write().push(methods);
-}
-
-/// Adds the methods of a floor above this one.
+/// Adds the methods of a floor above this one; before the first fork.
 pub(in crate::core) fn register_core(methods: &'static [RpcMethod]) {
-    register(methods);
+    ADDED.write().push(methods);
 }
 
 /// Every method, in the order in which `system.listMethods` tells them.

@@ -4,8 +4,7 @@
 //! Invariant: a reply shorter than [`KEPT`] is a success or a fault as a whole; a longer one leaves as it is made, and
 //! a fault that comes after that breaks the connection off.
 
-use super::line::Sink;
-use super::{RpcContext, RpcFault, RpcMethod, RpcValue};
+use super::{RpcContext, RpcEnd, RpcFault, RpcMethod, RpcRest, RpcValue, Sink};
 use std::io;
 
 /// So much of a reply is kept until it is known whether it is a fault.
@@ -40,36 +39,45 @@ pub trait Format {
     fn fault(&self, fault: &RpcFault, cause: Cause, out: &mut Vec<u8>);
 }
 
-/// Runs the method `name` on `params` and sends the reply. `None` among the parameters: a value that methods do
-/// not take. The error: the reply is cut off, the connection has to end.
+/// A reply that is not there yet.
+pub struct Late {
+    rest: RpcRest,
+    method: &'static RpcMethod,
+}
+
+impl Late {
+    /// Sends it if it is there by now; false: it is not.
+    pub fn send(&mut self, format: &dyn Format, sink: &mut dyn Sink) -> io::Result<bool> {
+        let Some(RpcEnd { values, result }) = (self.rest)() else {
+            return Ok(false);
+        };
+        let mut ctx = ValueContext::new(self.method, Vec::new(), format, sink);
+        let added = values.into_iter().try_for_each(|v| ctx.add(v));
+        ctx.close(self.method, added.and(result))?;
+        Ok(true)
+    }
+}
+
+/// Runs the method `name` on `params` and sends the reply, or gives it back where it is not there yet. `None` among
+/// the parameters: a value that methods do not take. The error: the reply is cut off, the connection has to end.
 pub fn run(
     name: &[u8],
     params: Vec<Option<RpcValue>>,
     format: &dyn Format,
     sink: &mut dyn Sink,
-) -> io::Result<()> {
-    let mut out = Vec::new();
+) -> io::Result<Option<Late>> {
     let Some(method) = super::find(name) else {
+        let mut out = Vec::new();
         let fault = RpcFault::new(500, "Method Not Found");
         format.fault(&fault, Cause::NoMethod, &mut out);
-        return sink.write(&out);
+        return sink.write(&out).map(|()| None);
     };
-    let mut ctx = ValueContext {
-        params: params.into_iter(),
-        number: 0,
-        refused: None,
-        out,
-        first: None,
-        added: 0,
-        array: method.ret_array,
-        sent: false,
-        finished: false,
-        format,
-        sink,
-    };
-    format.begin(&mut ctx.out);
+    let mut ctx = ValueContext::new(method, params, format, sink);
     let result = super::call(method, &mut ctx);
-    ctx.close(method, result)
+    match ctx.rest.take() {
+        Some(rest) if result.is_ok() => Ok(Some(Late { rest, method })),
+        _ => ctx.close(method, result).map(|()| None),
+    }
 }
 
 struct ValueContext<'s> {
@@ -86,11 +94,37 @@ struct ValueContext<'s> {
     /// Something has left.
     sent: bool,
     finished: bool,
+    /// The reply is not there yet.
+    rest: Option<RpcRest>,
     format: &'s dyn Format,
     sink: &'s mut dyn Sink,
 }
 
-impl ValueContext<'_> {
+impl<'s> ValueContext<'s> {
+    fn new(
+        method: &RpcMethod,
+        params: Vec<Option<RpcValue>>,
+        format: &'s dyn Format,
+        sink: &'s mut dyn Sink,
+    ) -> ValueContext<'s> {
+        let mut out = Vec::new();
+        format.begin(&mut out);
+        ValueContext {
+            params: params.into_iter(),
+            number: 0,
+            refused: None,
+            out,
+            first: None,
+            added: 0,
+            array: method.ret_array,
+            sent: false,
+            finished: false,
+            rest: None,
+            format,
+            sink,
+        }
+    }
+
     fn close(&mut self, method: &RpcMethod, result: Result<(), RpcFault>) -> io::Result<()> {
         if self.finished {
             return Ok(());
@@ -219,5 +253,9 @@ impl RpcContext for ValueContext<'_> {
     fn finish(&mut self) -> Result<(), RpcFault> {
         let sent = self.complete().and_then(|()| self.sink.finish());
         sent.map_err(|e| RpcFault::new(500, format!("the client is gone: {e}")))
+    }
+    fn later(&mut self, rest: RpcRest) -> Result<(), RpcRest> {
+        self.rest = Some(rest);
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ pub use reply::Reply;
 pub use request::{Limits, Parsed, Refusal, Request};
 
 use super::clients::{Listener, Next, Out, Talk};
+use reply::State;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 
@@ -21,6 +22,11 @@ use std::net::{TcpListener, ToSocketAddrs};
 pub trait Pages {
     /// Answers one. An error, or a reply that is not finished: the connection is closed.
     fn answer(&mut self, request: &Request, reply: &mut Reply<'_, '_>) -> io::Result<()>;
+
+    /// Goes on with a reply that was not there yet ([`Reply::later`]); called some times a second.
+    fn late(&mut self, _reply: &mut Reply<'_, '_>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// HTTP with one client.
@@ -30,6 +36,8 @@ pub struct Http<P> {
     limits: Limits,
     /// 100 was sent for the request that is coming in.
     continued: bool,
+    /// A reply that is not there yet.
+    late: Option<State>,
 }
 
 impl<P: Pages> Http<P> {
@@ -39,15 +47,24 @@ impl<P: Pages> Http<P> {
             pages,
             limits,
             continued: false,
+            late: None,
         }
     }
 
     fn answer(&mut self, request: &Request, out: &mut Out<'_>) -> Next {
         let mut reply = Reply::new(out, request);
         let done = self.pages.answer(request, &mut reply);
-        match done.is_ok() && reply.is_finished() && reply.keeps_alive() {
-            true => Next::Again,
-            false => Next::Close,
+        self.conclude(done, reply.into_state())
+    }
+
+    fn conclude(&mut self, done: io::Result<()>, reply: State) -> Next {
+        match done {
+            Ok(()) if reply.is_late() => {
+                self.late = Some(reply);
+                Next::Later
+            }
+            Ok(()) if reply.is_whole_and_goes_on() => Next::Again,
+            Ok(()) | Err(_) => Next::Close,
         }
     }
 }
@@ -73,6 +90,20 @@ impl<P: Pages> Talk for Http<P> {
                 Next::Close
             }
         }
+    }
+
+    fn late(&mut self, out: &mut Out<'_>) -> Next {
+        let Some(state) = self.late.take() else {
+            return Next::Close;
+        };
+        let mut reply = Reply::resume(out, state);
+        let done = self.pages.late(&mut reply);
+        self.conclude(done, reply.into_state())
+    }
+
+    /// Clients of HTTP do not close their half of a connection before they have the reply.
+    fn is_gone_when_silent(&self) -> bool {
+        true
     }
 }
 

@@ -14,6 +14,12 @@ const KEPT: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Reply<'o, 's> {
     out: &'o mut Out<'s>,
+    state: State,
+}
+
+/// How far it is.
+#[derive(Debug)]
+pub(super) struct State {
     status: u16,
     kind: &'static str,
     kept: Vec<u8>,
@@ -23,12 +29,13 @@ pub struct Reply<'o, 's> {
     /// The head has left.
     begun: bool,
     finished: bool,
+    /// The rest is not there yet.
+    late: bool,
 }
 
 impl<'o, 's> Reply<'o, 's> {
     pub(super) fn new(out: &'o mut Out<'s>, request: &Request) -> Reply<'o, 's> {
-        Reply {
-            out,
+        let state = State {
             status: 200,
             kind: "text/plain; charset=utf-8",
             kept: Vec::new(),
@@ -37,29 +44,44 @@ impl<'o, 's> Reply<'o, 's> {
             head_only: request.method == "HEAD",
             begun: false,
             finished: false,
+            late: false,
+        };
+        Reply { out, state }
+    }
+
+    /// Goes on with one that was not there yet.
+    pub(super) fn resume(out: &'o mut Out<'s>, state: State) -> Reply<'o, 's> {
+        let late = false;
+        Reply {
+            out,
+            state: State { late, ..state },
         }
+    }
+
+    pub(super) fn into_state(self) -> State {
+        self.state
     }
 
     pub(super) fn refuse(out: &mut Out<'_>, refusal: &Refusal) -> io::Result<()> {
         let mut reply = Reply::new(out, &Request::default());
-        reply.keep_alive = false;
+        reply.state.keep_alive = false;
         reply.send(refusal.0, refusal.1)
     }
 
     /// Sets what kind of content follows, before anything is written.
     pub fn kind(&mut self, kind: &'static str) {
-        self.kind = kind;
+        self.state.kind = kind;
     }
 
     /// Takes a piece of the content.
     pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
-        self.kept.extend_from_slice(piece);
-        if self.kept.len() < KEPT {
+        self.state.kept.extend_from_slice(piece);
+        if self.state.kept.len() < KEPT {
             return Ok(());
         }
-        if !self.begun {
-            self.keep_alive &= self.chunked;
-            let framing = if self.chunked {
+        if !self.state.begun {
+            self.state.keep_alive &= self.state.chunked;
+            let framing = if self.state.chunked {
                 "Transfer-Encoding: chunked\r\n"
             } else {
                 ""
@@ -71,12 +93,12 @@ impl<'o, 's> Reply<'o, 's> {
 
     /// The reply is complete and leaves now.
     pub fn finish(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.finished, true) {
+        if std::mem::replace(&mut self.state.finished, true) {
             return Ok(());
         }
-        if self.begun {
+        if self.state.begun {
             self.piece()?;
-            if self.chunked && !self.head_only {
+            if self.state.chunked && !self.state.head_only {
                 self.out.write(b"0\r\n\r\n")?;
             }
             return Ok(());
@@ -86,13 +108,13 @@ impl<'o, 's> Reply<'o, 's> {
 
     /// Sends what was kept, with its length; `more`: further lines of the head.
     fn whole(&mut self, more: &str) -> io::Result<()> {
-        let framing = match self.status {
+        let framing = match self.state.status {
             204 => more.into(),
-            _ => format!("{more}Content-Length: {}\r\n", self.kept.len()),
+            _ => format!("{more}Content-Length: {}\r\n", self.state.kept.len()),
         };
         self.head(&framing)?;
-        let kept = std::mem::take(&mut self.kept);
-        if self.head_only {
+        let kept = std::mem::take(&mut self.state.kept);
+        if self.state.head_only {
             return Ok(());
         }
         self.out.write(&kept)
@@ -105,8 +127,8 @@ impl<'o, 's> Reply<'o, 's> {
 
     /// A whole reply of one line.
     pub fn send(&mut self, status: u16, text: &str) -> io::Result<()> {
-        self.status = status;
-        self.kept = match status {
+        self.state.status = status;
+        self.state.kept = match status {
             204 => Vec::new(),
             _ => format!("{text}\n").into_bytes(),
         };
@@ -115,52 +137,59 @@ impl<'o, 's> Reply<'o, 's> {
 
     /// The same for a method that is not allowed; `allowed` are those that are.
     pub fn refuse_method(&mut self, allowed: &str) -> io::Result<()> {
-        self.status = 405;
-        self.kept = b"Method Not Allowed\n".to_vec();
-        self.finished = true;
+        self.state.status = 405;
+        self.state.kept = b"Method Not Allowed\n".to_vec();
+        self.state.finished = true;
         self.whole(&format!("Allow: {allowed}\r\n"))
     }
 
-    /// Whether all of it was given.
-    pub(super) fn is_finished(&self) -> bool {
-        self.finished
-    }
-
-    /// Whether the connection goes on.
-    pub(super) fn keeps_alive(&self) -> bool {
-        self.keep_alive
+    /// What is missing is not there yet: [`Pages::late`](super::Pages::late) is asked for it.
+    pub fn later(&mut self) {
+        self.state.late = true;
     }
 
     fn head(&mut self, framing: &str) -> io::Result<()> {
-        self.begun = true;
-        let connection = if self.keep_alive {
+        self.state.begun = true;
+        let connection = if self.state.keep_alive {
             "keep-alive"
         } else {
             "close"
         };
-        let kind = match self.status {
+        let kind = match self.state.status {
             204 => String::new(),
-            _ => format!("Content-Type: {}\r\n", self.kind),
+            _ => format!("Content-Type: {}\r\n", self.state.kind),
         };
         let head = format!(
             "HTTP/1.1 {} {}\r\n{kind}{framing}Connection: {connection}\r\n\r\n",
-            self.status,
-            phrase(self.status),
+            self.state.status,
+            phrase(self.state.status),
         );
         self.out.write(head.as_bytes())
     }
 
     fn piece(&mut self) -> io::Result<()> {
-        let kept = std::mem::take(&mut self.kept);
-        if self.head_only || kept.is_empty() {
+        let kept = std::mem::take(&mut self.state.kept);
+        if self.state.head_only || kept.is_empty() {
             return Ok(());
         }
-        if !self.chunked {
+        if !self.state.chunked {
             return self.out.write(&kept);
         }
         self.out.write(format!("{:x}\r\n", kept.len()).as_bytes())?;
         self.out.write(&kept)?;
         self.out.write(b"\r\n")
+    }
+}
+
+impl State {
+    /// Whether all of it was given, and the connection goes on.
+    pub(super) fn is_whole_and_goes_on(&self) -> bool {
+        self.finished && self.keep_alive
+    }
+
+    /// Whether it is not there yet.
+    pub(super) fn is_late(&self) -> bool {
+        self.late
     }
 }
 
