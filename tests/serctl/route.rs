@@ -1,7 +1,7 @@
 //! `serctl route`: the compiled program as text, kept in `snapshots/` (INSTA_UPDATE=always writes them anew). What it
 //! writes is ser.cfg again: read once more it gives the same text.
 
-use crate::common::{Setup, load, proxy::repository};
+use crate::common::{Setup, load, repository};
 use crate::lab::{failed, serctl};
 use insta::assert_snapshot;
 use std::path::Path;
