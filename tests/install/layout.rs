@@ -1,63 +1,9 @@
-//! `scripts/install` and `scripts/run`: what stands on the disk and what starts from there.
+//! `scripts/install` and `uninstall`: what stands on the disk and what starts from there.
 
 use crate::common::shipped::on_port;
-use crate::common::{Foreground, PATIENCE, Setup, free_port, modules_dir, repository, wait_until};
-use nix::sys::signal::Signal;
-use std::net::UdpSocket;
+use crate::common::{Foreground, Setup, repository};
+use crate::kit::{ends_well, install, installed, register, run, script};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-/// A script of the repository with this build, and nothing in its environment that would help it.
-fn script(name: &str) -> Command {
-    let mut command = Command::new(repository("scripts").join(name));
-    command
-        .env("BUILD", modules_dir())
-        .env_remove("LD_LIBRARY_PATH");
-    command
-}
-
-/// The server of an installation as an init system would start it.
-fn installed(prefix: &Path) -> Command {
-    let mut command = Command::new(prefix.join("sbin/ser"));
-    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    command.env_clear().env("PATH", path);
-    command
-}
-
-fn run(mut command: Command) -> Output {
-    let output = command.output().expect("the command runs");
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    output
-}
-
-fn install(prefix: &Path) -> Output {
-    let mut command = script("install");
-    command.env("PREFIX", prefix).env_remove("DESTDIR");
-    run(command)
-}
-
-/// Status line of the answer to a REGISTER.
-fn register(port: u16) -> String {
-    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
-    phone.set_read_timeout(Some(PATIENCE)).unwrap();
-    let own = phone.local_addr().unwrap();
-    let request = format!(
-        "REGISTER sip:127.0.0.1:{port} SIP/2.0\r\n\
-         Via: SIP/2.0/UDP {own};branch=z9hG4bK1\r\n\
-         From: <sip:alice@127.0.0.1:{port}>;tag=1\r\n\
-         To: <sip:alice@127.0.0.1:{port}>\r\n\
-         Call-ID: 1@{own}\r\n\
-         CSeq: 1 REGISTER\r\n\
-         Contact: <sip:alice@{own}>\r\n\
-         Content-Length: 0\r\n\r\n"
-    );
-    let to = ("127.0.0.1", port);
-    phone.send_to(request.as_bytes(), to).unwrap();
-    let mut answer = [0; 4096];
-    let length = phone.recv(&mut answer).expect("an answer");
-    let answer = String::from_utf8_lossy(&answer[..length]);
-    answer.lines().next().unwrap_or_default().to_owned()
-}
 
 /// Files that the attendant has mapped.
 fn mapped_files(server: &Foreground) -> Vec<PathBuf> {
@@ -65,13 +11,6 @@ fn mapped_files(server: &Foreground) -> Vec<PathBuf> {
     let maps = std::fs::read_to_string(path).unwrap();
     let file = |line: &str| Some(PathBuf::from(&line[line.find('/')?..]));
     maps.lines().filter_map(file).collect()
-}
-
-fn ends_well(setup: &Setup, mut server: Foreground) {
-    server.signal(Signal::SIGINT);
-    let status = server.wait();
-    assert_eq!(status.code(), Some(0), "{}", setup.read("err"));
-    server.tree.wait_gone();
 }
 
 #[test]
@@ -103,6 +42,14 @@ fn an_installed_server_starts_without_options_and_takes_nothing_from_the_source_
     ends_well(&setup, server);
 }
 
+/// Has the file stand in the list of what an earlier installation laid.
+fn laid_before(prefix: &Path, file: &Path) {
+    let list = prefix.join("lib/ser/manifest");
+    let mut lines = std::fs::read_to_string(&list).unwrap();
+    lines.push_str(&format!("{:064}  {}\n", 0, file.display()));
+    std::fs::write(&list, lines).unwrap();
+}
+
 #[test]
 fn a_second_installation_keeps_the_config_and_lays_the_new_one_beside_it() {
     let setup = Setup::new();
@@ -112,6 +59,7 @@ fn a_second_installation_keeps_the_config_and_lays_the_new_one_beside_it() {
     std::fs::write(etc.join("ser.cfg"), "# mine\n").unwrap();
     let stale = prefix.join("lib/ser/libstd-0123456789abcdef.so");
     std::fs::write(&stale, "").unwrap();
+    laid_before(&prefix, &stale);
     let said = install(&prefix);
     let said = String::from_utf8_lossy(&said.stdout);
     assert!(said.contains("ser.cfg stays as it is"), "{said}");
@@ -151,7 +99,9 @@ fn destdir_goes_before_every_path() {
         "usr/sbin/serctl",
         "usr/lib/ser/libser.so",
         "usr/lib/ser/modules/sl.so",
+        "usr/lib/systemd/system/ser.service",
         "etc/ser/ser.cfg",
+        "etc/init.d/ser",
     ] {
         assert!(stage.join(file).is_file(), "{file}");
     }
@@ -181,29 +131,60 @@ fn every_module_of_the_source_tree_is_installed_under_its_own_name() {
 }
 
 #[test]
-fn the_run_script_says_how_to_register_and_serves_until_it_is_interrupted() {
+fn files_of_the_system_that_nobody_has_changed_are_replaced() {
     let setup = Setup::new();
-    let port = free_port();
-    let mut command = script("run");
-    command.env("PORT", port.to_string());
-    let server = setup.start(command);
-    wait_until("the server answers", || {
-        setup.read("err").contains("udp_init")
-    });
-    assert_eq!(register(port), "SIP/2.0 200 OK");
-    let said = setup.read("out");
-    let account = format!("<sip:alice@127.0.0.1:{port}>;regint=60;auth_pass=none");
-    for text in [&account, "Ctrl-C ends it", "Any other phone"] {
-        assert!(said.contains(text), "{text} in {said}");
-    }
-    ends_well(&setup, server);
-    std::fs::remove_file(modules_dir().join(format!("ser-{port}.cfg"))).unwrap();
+    let prefix = setup.path("opt");
+    install(&prefix);
+    // As an earlier version would have laid them.
+    let init = prefix.join("etc/init.d/ser");
+    let script = std::fs::read(&init).unwrap();
+    std::fs::write(&init, "earlier\n").unwrap();
+    let list = prefix.join("lib/ser/manifest");
+    let lines = std::fs::read_to_string(&list).unwrap();
+    let sum = String::from_utf8(run(sha256(&init)).stdout).unwrap();
+    let sum = &sum[..64];
+    let path = init.display().to_string();
+    let line = |l: &str| match l.ends_with(&format!("  {path}")) {
+        true => format!("{sum}  {path}\n"),
+        false => format!("{l}\n"),
+    };
+    std::fs::write(&list, lines.lines().map(line).collect::<String>()).unwrap();
+    let said = install(&prefix);
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert!(!said.contains("stays"), "{said}");
+    assert_eq!(std::fs::read(&init).unwrap(), script);
+}
+
+fn sha256(path: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new("sha256sum");
+    command.arg(path);
+    command
 }
 
 #[test]
-fn the_run_script_refuses_a_port_that_is_no_number() {
-    let mut command = script("run");
-    let output = command.env("PORT", "sip").output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(output.stderr, b"PORT=sip: a number is needed\n");
+fn uninstall_takes_everything_away_but_what_somebody_has_changed() {
+    let setup = Setup::new();
+    let prefix = setup.path("opt");
+    install(&prefix);
+    let uninstall = || std::process::Command::new(prefix.join("lib/ser/uninstall"));
+    std::fs::write(prefix.join("etc/ser/ser.cfg"), "# mine\n").unwrap();
+    let said = run(uninstall());
+    let said = String::from_utf8_lossy(&said.stdout);
+    let cfg = prefix.join("etc/ser/ser.cfg");
+    assert_eq!(said, format!("{} stays: it was changed\n", cfg.display()));
+    assert_eq!(files(&prefix), std::slice::from_ref(&cfg));
+    install(&prefix);
+    std::fs::remove_file(&cfg).unwrap();
+    run(uninstall());
+    assert!(files(&prefix).is_empty(), "{:?}", files(&prefix));
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let below = entries.flat_map(|entry| match entry.path() {
+        path if path.is_dir() => files(&path),
+        path => vec![path],
+    });
+    below.collect()
 }

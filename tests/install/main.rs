@@ -2,5 +2,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod init_script;
+mod kit;
 mod layout;
+mod man;
 mod notify;
+mod openimscore;
+mod run_script;
+mod systemd;
