@@ -59,6 +59,8 @@ pub struct ProcEntry {
     state: AtomicU32,
     /// How many processes had this entry before.
     generation: AtomicU32,
+    /// Not 0: the process waits for work.
+    waiting: AtomicU32,
     version: AtomicU32,
     desc: [AtomicU64; WORDS],
 }
@@ -71,6 +73,7 @@ impl ProcEntry {
             index: AtomicI32::new(-1),
             state: AtomicU32::new(ProcState::Free as u32),
             generation: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
             version: AtomicU32::new(0),
             desc: [const { AtomicU64::new(0) }; WORDS],
         }
@@ -114,6 +117,17 @@ impl ProcEntry {
     /// Changes what the entry is used for.
     pub fn set_state(&self, state: ProcState) {
         self.state.store(state as u32, Ordering::Release);
+    }
+
+    /// Whether the process waits for work.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// Notes whether the process waits for work.
+    #[inline]
+    pub fn set_waiting(&self, waiting: bool) {
+        self.waiting.store(waiting.into(), Ordering::Relaxed);
     }
 
     /// How many processes had this entry before the present one.
@@ -165,9 +179,11 @@ impl ProcEntry {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Makes the entry free; the generation stays.
+    /// Makes the entry free.
     pub fn clear(&self) {
         self.set_pid(0);
+        self.set_waiting(false);
+        self.generation.store(0, Ordering::Relaxed);
         self.set_rank(0);
         self.set_index(-1);
         self.set_desc("");

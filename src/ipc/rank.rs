@@ -16,6 +16,8 @@ impl LockRank {
     pub const NONE: LockRank = LockRank(0);
     /// The table of processes: taken first, around everything.
     pub const PROCESS_TABLE: LockRank = LockRank(10);
+    /// An order to the attendant.
+    pub const ORDERS: LockRank = LockRank(20);
     /// First rank for modules; a module may use 100..=199 among its own locks.
     pub const MODULE: LockRank = LockRank(100);
     /// Buckets of a [`super::ShmTable`] created without a rank of its own.
@@ -43,6 +45,7 @@ impl fmt::Display for LockRank {
         let name = match *self {
             LockRank::NONE => "unranked lock",
             LockRank::PROCESS_TABLE => "lock of the process table",
+            LockRank::ORDERS => "lock of an order to the attendant",
             LockRank::TABLE => "lock of a table's bucket",
             LockRank::DNS_JOBS => "lock of the names being looked up",
             LockRank::DNS_MAIL => "lock of a process's dns result",

@@ -2,11 +2,11 @@
 
 use crate::connection::Connection;
 use crate::datagrams::Datagrams;
-use crate::endpoint::Socket;
+use crate::endpoint::{Endpoint, Socket};
 use crate::{endpoints, who};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use ser::core::net::clients::{Client, LATE_LOOK, LOOK};
-use ser::core::process::{idle, stop_if_told};
+use ser::core::process::{idle, is_retiring, stop_unless_busy};
 use ser::core::rpc::pipe::{PipeServer, ReplyPipes};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -27,11 +27,13 @@ pub fn run() {
         for pipe in &mut pipes {
             late |= pipe.answer_late();
         }
-        let ready = wait(&clients, late);
-        let (of_endpoints, of_clients) = ready.split_at(endpoints().len());
+        // Who is retired leaves what is new to its successor.
+        let endpoints = if is_retiring() { &[] } else { endpoints() };
+        let ready = wait(endpoints, &clients, late);
+        let (of_endpoints, of_clients) = ready.split_at(endpoints.len());
         let mut of_clients = of_clients.iter();
         clients.retain_mut(|client| client.go_on(of_clients.next() == Some(&true)));
-        for (i, endpoint) in endpoints().iter().enumerate() {
+        for (i, endpoint) in endpoints.iter().enumerate() {
             if of_endpoints.get(i).copied().unwrap_or(false) {
                 match &endpoint.socket {
                     Socket::Fifo(pipe) => pipes[i].serve(pipe, &replies),
@@ -49,18 +51,22 @@ pub fn run() {
                 }
             }
         }
+        if is_retiring() {
+            clients.retain(|client| !client.is_silent());
+        }
         who::set_clients(&clients);
-        stop_if_told();
+        let answering = late || pipes.iter().any(PipeServer::is_busy);
+        stop_unless_busy(answering || !clients.is_empty());
     }
 }
 
 /// Waits until something is to be done; which of endpoints and clients are ready. `late`: replies of those without
 /// a connection are not there yet.
-fn wait(clients: &[Client<Connection>], late: bool) -> Vec<bool> {
+fn wait(endpoints: &[Endpoint], clients: &[Client<Connection>], late: bool) -> Vec<bool> {
     let late = late || clients.iter().any(Client::is_late);
-    let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(endpoints().len() + clients.len());
+    let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(endpoints.len() + clients.len());
     fds.extend(
-        endpoints()
+        endpoints
             .iter()
             .map(|e| PollFd::new(e.as_fd(), PollFlags::POLLIN)),
     );

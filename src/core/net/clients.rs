@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// A client that neither asks nor reads is let go after this.
 const IDLE: Duration = Duration::from_secs(120);
-/// Where there are too many clients, one that has been silent for so long makes room.
+/// Where there are too many clients, or their process is retired, one that has been silent for so long makes room.
 const YIELDS: Duration = Duration::from_secs(5);
 /// So much of a reply is kept before it is waited for that the client takes some.
 const KEPT: usize = 64 * 1024;
@@ -184,6 +184,11 @@ impl<T: Talk> Client<T> {
         }
     }
 
+    /// Whether nothing is under way with it, and has not been for a while.
+    pub fn is_silent(&self) -> bool {
+        !self.late && self.waiting.is_empty() && self.last.elapsed() > YIELDS
+    }
+
     /// Does what can be done now; false: the client has gone.
     fn serve(&mut self) -> bool {
         if !self.waiting.is_empty() {
@@ -290,6 +295,16 @@ impl<T: Talk> Clients<T> {
                 self.accept(listener, || make(number));
             }
         }
+    }
+
+    /// Lets those go with whom nothing is under way.
+    pub fn let_silent_go(&mut self) {
+        self.all.retain(|client| !client.is_silent());
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     fn wait(

@@ -125,6 +125,14 @@ pub fn recv_from(socket: &UdpSocket, buf: &mut [u8]) -> io::Result<(usize, Socke
     socket.recv_from(buf)
 }
 
+/// The same without waiting; `WouldBlock`: there is none.
+pub fn try_recv_from(socket: &UdpSocket, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    let flags = rustix::net::RecvFlags::DONTWAIT;
+    let (length, _, source) = rustix::net::recvfrom(socket, buf, flags)?;
+    let source = source.and_then(|source| source.try_into().ok());
+    Ok((length, source.ok_or(io::ErrorKind::InvalidData)?))
+}
+
 /// Sends a datagram from one of our sockets.
 #[inline]
 pub fn send_to(info: &SocketInfo, buf: &[u8], to: SocketAddr) -> io::Result<()> {

@@ -1,5 +1,5 @@
 //! The attendant: makes the processes exist that its table wants, replaces those that die, waits for
-//! signals, and stops the tree.
+//! signals and orders, and stops the tree.
 //!
 //! Invariant: only this process forks, from its only thread, in [`Attendant::fork_wanted`]; a child that
 //! died reaches [`Attendant::child_died`] exactly once, what it held is repaired before it is replaced, and a
@@ -8,9 +8,10 @@
 use super::child::{self, Birth};
 use super::fork::{Forked, fork};
 use super::no_fork::OwnReceiver;
+use super::serve_orders::OpenOrders;
 use super::signals::Attended;
 use super::table::{State, Table, rank};
-use super::{daemonize, hooks, memory, notify, post_mortem, shared, title};
+use super::{daemonize, hooks, memory, notify, orders, post_mortem, shared, title};
 use crate::core::log::{level, log_fmt};
 use crate::core::module::registry;
 use crate::crit;
@@ -66,6 +67,7 @@ pub struct Attendant {
     start_failure: Option<String>,
     /// Every process has started once: from now on those that die are replaced.
     stands: bool,
+    pub(super) open_orders: OpenOrders,
 }
 
 /// The part of [`Heritage`] that stays as it is.
@@ -119,6 +121,7 @@ impl Attendant {
     /// Makes the process table. Nothing is forked yet.
     pub fn new(heritage: Heritage, signals: Attended) -> Result<Attendant, String> {
         shared::create(heritage.table.entries().len())?;
+        orders::create()?;
         super::methods::register();
         crate::core::rpc::note_start();
         Ok(Attendant {
@@ -134,6 +137,7 @@ impl Attendant {
             stop: None,
             start_failure: None,
             stands: false,
+            open_orders: OpenOrders::default(),
         })
     }
 
@@ -190,9 +194,26 @@ impl Attendant {
                 return stop;
             }
             self.replace_dead();
-            let due = self.table.next_due(Instant::now());
-            self.step(due.map_or(PollTimeout::NONE, timeout));
+            self.nudge_retiring();
+            self.serve_orders();
+            self.step(self.next_due().map_or(PollTimeout::NONE, timeout));
         }
+    }
+
+    /// How long until something is to be done without being asked.
+    fn next_due(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let due = [
+            self.table.next_due(now),
+            self.next_nudge(now),
+            self.open_orders.next_look(now),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// Whether this is no-fork mode: there are no processes to be changed.
+    pub(super) fn is_alone(&self) -> bool {
+        self.own_receiver.is_some()
     }
 
     /// Forks a process for each entry that wants one now.
@@ -252,6 +273,9 @@ impl Attendant {
         fds.extend(own.map(|own| PollFd::new(own.as_fd(), PollFlags::POLLIN)));
         let resolver = own.and_then(OwnReceiver::resolver);
         fds.extend(resolver.map(|r| PollFd::new(r.as_fd(), PollFlags::POLLIN)));
+        // While the tree starts or stops nothing is ordered.
+        let bell = orders::bell().filter(|_| self.stands && self.stop.is_none());
+        fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::POLLIN)));
         match poll(&mut fds, notify::until_ping(timeout)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => log::error!("poll: {e}"),
@@ -300,7 +324,9 @@ impl Attendant {
                 entry.state = State::Running(pid);
                 shared::running(slot);
             }
-            State::Wanted | State::Running(_) | State::Dead => {
+            // Ready, but not needed any more.
+            State::Retiring(_) if why.is_empty() => {}
+            State::Wanted | State::Running(_) | State::Retiring(_) | State::Dead => {
                 log::error!("{}: {why}", entry.desc);
             }
         }
@@ -314,6 +340,8 @@ impl Attendant {
             }
             Ok(Signal::SIGCHLD) => self.reap(),
             Ok(Signal::SIGUSR1) => memory::dump(),
+            Ok(Signal::SIGTTIN) => self.change_all(true),
+            Ok(Signal::SIGTTOU) => self.change_all(false),
             Ok(Signal::SIGHUP) => log::debug!("SIGHUP received, ignoring it"),
             // Writing to a closed pipe sends one, too: then the writer has the error already.
             Ok(Signal::SIGPIPE) if sender == getpid().as_raw() => {}
@@ -359,7 +387,12 @@ impl Attendant {
         // After a failed start its reason is told, not its consequences.
         let failed = self.start_failure.is_some();
         let expected = failed || self.stop.is_some() || was_told(status);
-        let level = if expected { level::INFO } else { level::ERR };
+        let retired = was_told(status) && !entry.stays();
+        let level = match (retired, expected) {
+            (true, _) => level::DBG,
+            (false, true) => level::INFO,
+            (false, false) => level::ERR,
+        };
         let text = format_args!("child process {pid} ({}) {how}", entry.desc);
         log_fmt(level, text);
         let delay = entry.respawn.died(Instant::now());
@@ -388,6 +421,11 @@ impl Attendant {
             let Some(entry) = self.table.get_mut(slot) else {
                 continue;
             };
+            if !entry.stays() {
+                self.table.remove(slot);
+                shared::vacate(slot);
+                continue;
+            }
             entry.state = State::Wanted;
             let delay = entry.respawn.delay(now);
             if delay > GRACE {

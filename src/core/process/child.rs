@@ -56,7 +56,7 @@ fn begin_and_work(entry: &Entry, birth: &Birth<'_>) -> Result<(), String> {
     // Before `child_init`, which may ask for a name: here nobody else would look it up.
     let resolver = match entry.role {
         Role::DnsResolver => Some(Resolver::start()?),
-        Role::UdpReceiver(_) | Role::SlowTimer | Role::Timer | Role::Module(_) => None,
+        Role::UdpReceiver(..) | Role::SlowTimer | Role::Timer | Role::Module(_) => None,
     };
     if entry.rank != rank::PROC_NOCHLDINIT {
         registry::init_child(entry.rank)?;
@@ -78,7 +78,7 @@ fn die_with(attendant: Pid) -> Result<(), String> {
 
 fn work(entry: &Entry, resolver: Option<Resolver>) -> Result<(), String> {
     match entry.role {
-        Role::UdpReceiver(socket) => udp_receiver::run(socket),
+        Role::UdpReceiver(socket, _) => udp_receiver::run(socket),
         Role::SlowTimer => slow_timer::run(),
         Role::Timer => timer::run(),
         Role::DnsResolver => dns_resolver::run(&mut resolver.ok_or("BUG: no resolver")?),

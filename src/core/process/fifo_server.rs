@@ -3,7 +3,7 @@
 //!
 //! Invariant: pipes are made before the first fork; there is one process for all of them.
 
-use super::{ProcessSpec, idle, rank, register_process, stop_if_told};
+use super::{ProcessSpec, idle, rank, register_process, stop_unless_busy};
 use crate::core::net::clients::LATE_LOOK;
 use crate::core::net::control::{self, Access, Made};
 use crate::core::rpc::pipe::{PipeServer, ReplyPipes};
@@ -102,8 +102,8 @@ fn run() {
         wait(&served, late);
         for (one, server) in served.iter().zip(&mut servers) {
             server.serve(&one.pipe, &one.replies);
-            stop_if_told();
         }
+        stop_unless_busy(servers.iter().any(PipeServer::is_busy));
     }
 }
 

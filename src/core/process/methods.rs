@@ -1,5 +1,6 @@
-//! The RPC methods of the core that speak of processes: `core.ps`, `core.kill`, `core.tcp_info`.
+//! The RPC methods of the core that speak of processes: `core.ps`, `core.children`, `core.kill` and others.
 
+use super::orders::{self, Verb};
 use super::shared;
 use crate::core::net::{all_sockets, queue_of, udp};
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
@@ -36,6 +37,12 @@ const METHODS: &[RpcMethod] = &[
         name: "core.sockets",
         func: sockets,
         doc: "Returns the listening sockets with what waits in their queues and was dropped by the kernel.",
+        ret_array: true,
+    },
+    RpcMethod {
+        name: "core.children",
+        func: children,
+        doc: "Returns the number of receivers of UDP sockets, or changes that of one: socket, number.",
         ret_array: true,
     },
     RpcMethod {
@@ -126,6 +133,37 @@ fn sockets(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         ]))?;
     }
     Ok(())
+}
+
+/// `core.children [SOCKET [NUMBER]]`; the reply comes when it is so.
+fn children(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    let mut order = Vec::new();
+    if ctx.has_next() {
+        order.extend(ctx.next_str()?);
+    }
+    order.push(b'\n');
+    if ctx.has_next() {
+        order.extend(ctx.next_int()?.to_string().into_bytes());
+    }
+    orders::carry_out(ctx, Verb::Children, &order, show_children)
+}
+
+fn show_children(answer: &[u8]) -> Vec<RpcValue> {
+    let answer = String::from_utf8_lossy(answer);
+    answer.lines().map(show_receivers).collect()
+}
+
+fn show_receivers(line: &str) -> RpcValue {
+    let mut words = line.split(' ');
+    let mut text = || RpcValue::Str(words.next().unwrap_or("").into());
+    let mut members = vec![("proto", text()), ("name", text()), ("address", text())];
+    let numbers = words.map(|word| RpcValue::Int(word.parse().unwrap_or(0)));
+    members.extend(
+        ["port", "children", "starting", "retiring"]
+            .into_iter()
+            .zip(numbers),
+    );
+    RpcValue::Struct(members)
 }
 
 /// Connections are not there yet.

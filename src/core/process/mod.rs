@@ -2,14 +2,14 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `post_mortem`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
+//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `serve_orders`, `post_mortem`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
 //! | `dns_resolver` | the resolver process |
 //! | `stream_server` | a process of a module that serves clients of stream sockets |
 //! | `fifo_server`, `unixsock_server` | the processes of those names, where they are configured |
-//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods` | all |
+//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods`, `orders` | all |
 
 mod at_work;
 mod attendant;
@@ -24,12 +24,16 @@ mod memory;
 mod methods;
 mod no_fork;
 pub mod notify;
+mod orders;
 mod panics;
 pub mod pidfile;
 mod post_mortem;
 pub mod privileges;
 mod pulse;
 mod respawn;
+mod retire;
+mod scale;
+mod serve_orders;
 mod shared;
 mod shutdown;
 mod signals;
@@ -49,7 +53,7 @@ pub use no_fork::OwnReceiver;
 pub use panics::install_panic_hook;
 pub use shared::{ProcessInfo, describe, max_procs, process_count, processes};
 pub use shutdown::{clean_up, say_thanks};
-pub use signals::{Attended, idle, stop_if_told};
+pub use signals::{Attended, idle, is_retiring, stop_if_told, stop_unless_busy};
 pub use stream_server::serve_streams;
 pub use table::{Entry, Role, State, Table, rank};
 pub use unixsock_server::{UnixSockSpec, serve_unixsock};

@@ -3,15 +3,19 @@
 //! Invariant: only the attendant writes an entry, except that a process may describe itself anew;
 //! an entry's slot is the slot of the attendant's own table.
 
-use super::hooks;
+use super::{hooks, orders};
 use crate::core::{dns, stats, time};
-use crate::ipc::{self, FIRST_THREAD_SLOT, ProcState, ProcTable, held_locks, recover_processes};
+use crate::ipc::{
+    self, FIRST_THREAD_SLOT, ProcEntry, ProcState, ProcTable, held_locks, recover_processes,
+};
 use std::sync::OnceLock;
 
-/// Entries kept free for processes that are added while the server runs.
+/// Entries kept free at least for processes that are added while the server runs.
 const SPARE: usize = 32;
 
 static TABLE: OnceLock<&'static ProcTable> = OnceLock::new();
+/// The entry of this process, if it is a child.
+static MINE: OnceLock<&'static ProcEntry> = OnceLock::new();
 
 /// One line of the table.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +36,8 @@ pub struct ProcessInfo {
 /// more. After the modules' `init`, before the first fork.
 pub(super) fn create(tree: usize) -> Result<(), String> {
     let wanted = 1 + tree + hooks::registered_procs() as usize;
-    let size = (wanted + SPARE).min(usize::from(FIRST_THREAD_SLOT));
+    // Twice as many as there are at first: children are added while the server runs.
+    let size = (wanted + wanted.max(SPARE)).min(usize::from(FIRST_THREAD_SLOT));
     let full = |_| "out of shared memory for the process table".to_string();
     let table = ProcTable::create(size).map_err(full)?;
     stats::create(size).map_err(full)?;
@@ -59,6 +64,40 @@ pub(super) fn check_room(processes: usize) -> Result<(), String> {
 /// Makes this process the one of `slot`.
 pub(super) fn enter(slot: u16) {
     ipc::set_process_slot(slot);
+    if let Some(entry) = TABLE.get().and_then(|table| table.entry(slot)) {
+        MINE.get_or_init(|| entry);
+    }
+}
+
+/// Notes whether this process waits for work.
+#[inline]
+pub(super) fn set_waiting(waiting: bool) {
+    if let Some(entry) = MINE.get() {
+        entry.set_waiting(waiting);
+    }
+}
+
+/// Whether this process is retired.
+#[inline]
+pub(super) fn is_retiring() -> bool {
+    MINE.get()
+        .is_some_and(|entry| entry.state() == ProcState::Stopping)
+}
+
+/// Tells the process of `slot` that it is retired; whether it waits for work, and has to be nudged.
+pub(super) fn retire(slot: u16) -> bool {
+    let entry = TABLE.get().and_then(|table| table.entry(slot));
+    entry.is_some_and(|entry| {
+        entry.set_state(ProcState::Stopping);
+        entry.is_waiting()
+    })
+}
+
+/// Nobody has this slot any more: its process was retired, and what it held is repaired.
+pub(super) fn vacate(slot: u16) {
+    if let Some(entry) = TABLE.get().and_then(|table| table.entry(slot)) {
+        entry.clear();
+    }
 }
 
 /// Writes what the process of `slot` is; a module may give its process another description.
@@ -94,6 +133,7 @@ pub(super) fn died(slot: u16) {
         && let Some(entry) = table.entry(slot)
     {
         entry.set_state(ProcState::Dead);
+        entry.set_waiting(false);
         entry.set_pid(0);
         table.count_down();
     }
@@ -106,7 +146,10 @@ pub(super) fn recover(dead: &[u16]) {
     let held: Vec<_> = dead.iter().map(locks).collect();
     recover_processes(dead);
     time::recover(dead);
-    dead.iter().for_each(|&slot| dns::recover(slot));
+    for &slot in dead {
+        dns::recover(slot);
+        orders::recover(slot);
+    }
     for (slot, locks) in held {
         for lock in locks.iter().filter(|held| held.lock().force_release(slot)) {
             let rank = lock.rank();

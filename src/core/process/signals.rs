@@ -1,6 +1,11 @@
 //! Signals: the attendant reads them from a descriptor, so that none is lost; every other process is
 //! stopped by TERM or INT, at once while it waits for work, else when its piece of work is done.
 //!
+//! A process that is retired always finishes what it has: a handler that ended it could lose what a system
+//! call has just taken (a datagram). So that is a word in shared memory which work loops look at, and
+//! [`NUDGE`] only ends the wait of those who wait. Who works is not nudged, so that no call of the work
+//! ends early.
+//!
 //! Invariant: a worker's handler acts by itself only while [`idle`] runs, that is while the process
 //! sits in one blocking system call and has nothing half-done: no lock held, no borrow open. At any
 //! other time it leaves a note, and the work loop looks at it before it waits again.
@@ -8,6 +13,7 @@
 #![allow(unsafe_code)]
 
 use super::fork::exit_now;
+use super::shared;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
@@ -15,7 +21,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, compiler_fence};
 
 /// What the attendant wants to know about.
-const ATTENDED: [Signal; 7] = [
+const ATTENDED: [Signal; 9] = [
     Signal::SIGINT,
     Signal::SIGTERM,
     Signal::SIGCHLD,
@@ -23,7 +29,11 @@ const ATTENDED: [Signal; 7] = [
     Signal::SIGUSR1,
     Signal::SIGUSR2,
     Signal::SIGPIPE,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
 ];
+/// What makes a worker look whether it is retired.
+pub(super) const NUDGE: Signal = Signal::SIGUSR2;
 /// A worker that was told so often to stop and did not look is stuck: it ends in its handler.
 const INSIST: i32 = 10;
 /// Seconds that a busy worker has left once its attendant is gone.
@@ -74,7 +84,7 @@ static IDLE: AtomicBool = AtomicBool::new(false);
 static STOP: AtomicI32 = AtomicI32::new(0);
 static ATTENDANT: AtomicI32 = AtomicI32::new(0);
 
-/// Makes this process a worker: TERM and INT stop it, the others do not reach it. `attendant` is
+/// Makes this process a worker: TERM and INT stop it, [`NUDGE`] wakes it, the others do not reach it. `attendant` is
 /// the pid of its parent. Signals that arrived since the fork are delivered now.
 pub(super) fn become_worker(attendant: i32) -> nix::Result<()> {
     ATTENDANT.store(attendant, Ordering::Relaxed);
@@ -82,11 +92,13 @@ pub(super) fn become_worker(attendant: i32) -> nix::Result<()> {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         set_action(signal, SigHandler::Handler(on_stop))?;
     }
+    set_action(NUDGE, SigHandler::Handler(on_nudge))?;
     for signal in [
         Signal::SIGHUP,
         Signal::SIGUSR1,
-        Signal::SIGUSR2,
         Signal::SIGPIPE,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
     ] {
         set_action(signal, SigHandler::SigIgn)?;
     }
@@ -96,8 +108,8 @@ pub(super) fn become_worker(attendant: i32) -> nix::Result<()> {
 
 fn set_action(signal: Signal, handler: SigHandler) -> nix::Result<()> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the only handler installed here is `on_stop`; it touches atomics only, except while
-    // IDLE is set, and then the interrupted code is a bare system call (see `idle`).
+    // SAFETY: the handlers installed here are `on_stop` and `on_nudge`; they touch atomics only, except
+    // while IDLE is set, and then the interrupted code is a bare system call (see `idle`).
     unsafe { sigaction(signal, &action) }.map(drop)
 }
 
@@ -115,6 +127,9 @@ extern "C" fn on_stop(signal: i32) {
     }
 }
 
+/// The call that it interrupts returns; that is all.
+extern "C" fn on_nudge(_: i32) {}
+
 /// Ends this process as one that was told to.
 fn end_worker(signal: i32) -> ! {
     // The log lines below may themselves be interrupted by the next TERM.
@@ -130,18 +145,41 @@ fn end_worker(signal: i32) -> ! {
 pub fn idle<T>(wait: impl FnOnce() -> T) -> T {
     // Only this thread's own handler looks on: the order that the compiler keeps is enough.
     IDLE.store(true, Ordering::Relaxed);
+    shared::set_waiting(true);
     compiler_fence(Ordering::SeqCst);
-    stop_if_told();
+    stop_if_stopped();
     let result = wait();
     compiler_fence(Ordering::SeqCst);
+    shared::set_waiting(false);
     IDLE.store(false, Ordering::Relaxed);
     result
 }
 
-/// Ends this process if it was told to while it was busy. A work loop that does not wait in [`idle`]
-/// calls this between two pieces of work.
+/// Ends this process if it was told to, by TERM or by being retired. A work loop calls this between two
+/// pieces of work, before it waits again.
 #[inline]
 pub fn stop_if_told() {
+    stop_unless_busy(false);
+}
+
+/// The same for a process that serves clients: while it is `busy` with one it does not retire.
+#[inline]
+pub fn stop_unless_busy(busy: bool) {
+    stop_if_stopped();
+    if !busy && is_retiring() {
+        log::debug!("retired");
+        exit_now(0);
+    }
+}
+
+/// Whether the attendant retires this process: it takes no new work, finishes what it has and ends.
+#[inline]
+pub fn is_retiring() -> bool {
+    shared::is_retiring()
+}
+
+#[inline]
+fn stop_if_stopped() {
     let told = STOP.load(Ordering::Relaxed);
     if told != 0 {
         end_worker(told & 0xff);

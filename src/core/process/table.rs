@@ -2,9 +2,11 @@
 //!
 //! Invariant: the table says what is wanted, the state of an entry what is so; whoever starts, retires
 //! or replaces processes changes the table and lets the attendant make it true. An entry keeps its slot,
-//! rank and description for life, whichever pid fills it.
+//! rank and description for life, whichever pid fills it. Its slot is given to another entry only when it is
+//! gone, which it is when its process was reaped and what that held is repaired.
 
 use super::respawn::Respawn;
+use super::retire::Leave;
 use crate::core::net::SocketInfo;
 use nix::unistd::Pid;
 use std::time::{Duration, Instant};
@@ -32,8 +34,8 @@ pub mod rank {
 /// What a process does.
 #[derive(Clone, Copy, Debug)]
 pub enum Role {
-    /// Receives from one UDP socket.
-    UdpReceiver(&'static SocketInfo),
+    /// Receives from one UDP socket; its number among the receivers of that socket.
+    UdpReceiver(&'static SocketInfo, u32),
     /// Runs the slow timers.
     SlowTimer,
     /// Advances the clock and runs the fast timers.
@@ -53,6 +55,8 @@ pub enum State {
     Starting(Pid),
     /// At work.
     Running(Pid),
+    /// Told to take no new work and to end; then its entry goes.
+    Retiring(Pid),
     /// Its process died, and is not replaced.
     Dead,
 }
@@ -72,23 +76,43 @@ pub struct Entry {
     pub state: State,
     /// The deaths of its processes, and when the next one is forked.
     pub respawn: Respawn,
+    /// How it is retired, if it is.
+    pub leave: Option<Leave>,
 }
 
 impl Entry {
     /// The pid, while there is a process.
     pub fn pid(&self) -> Option<Pid> {
         match self.state {
-            State::Starting(pid) | State::Running(pid) => Some(pid),
+            State::Starting(pid) | State::Running(pid) | State::Retiring(pid) => Some(pid),
             State::Wanted | State::Dead => None,
         }
+    }
+
+    /// Whether it stays: it is not retired.
+    pub fn stays(&self) -> bool {
+        self.leave.is_none()
+    }
+
+    /// The number of a receiver among those of its socket.
+    pub fn child_number(&self) -> Option<u32> {
+        match self.role {
+            Role::UdpReceiver(_, child) => Some(child),
+            Role::SlowTimer | Role::Timer | Role::DnsResolver | Role::Module(_) => None,
+        }
+    }
+
+    /// Whether it receives from `socket`.
+    pub fn receives_from(&self, socket: &SocketInfo) -> bool {
+        matches!(self.role, Role::UdpReceiver(own, _) if std::ptr::eq(own, socket))
     }
 }
 
 /// The table. Slot 0 is the attendant itself and has no entry.
 #[derive(Debug, Default)]
 pub struct Table {
+    /// In the order of their slots.
     entries: Vec<Entry>,
-    last_receiver: i32,
 }
 
 impl Table {
@@ -96,8 +120,8 @@ impl Table {
     pub fn forking(udp: &[&'static SocketInfo], children: u32) -> Table {
         let mut table = Table::default();
         for &socket in udp {
-            for child in 0..children {
-                table.add_receiver(socket, child);
+            for _ in 0..children {
+                table.add_receiver(socket);
             }
         }
         table.add_timers();
@@ -111,14 +135,28 @@ impl Table {
         table
     }
 
-    fn add_receiver(&mut self, socket: &'static SocketInfo, child: u32) {
-        self.last_receiver += 1;
+    /// Wants one more receiver of `socket`, with the lowest rank and number that no receiver has which stays.
+    pub fn add_receiver(&mut self, socket: &'static SocketInfo) {
+        let ranks = self.staying().map(|e| e.rank);
+        let rank = first_free(1, ranks.collect());
+        let own = self.staying().filter(|e| e.receives_from(socket));
+        let children = own.filter_map(|e| Some(e.child_number()? as i32));
+        let child = first_free(0, children.collect()) as u32;
         let desc = format!(
             "receiver child={child} sock={}:{}",
             socket.name,
             socket.port()
         );
-        self.add(Role::UdpReceiver(socket), self.last_receiver, desc);
+        self.add(Role::UdpReceiver(socket, child), rank, desc);
+    }
+
+    fn staying(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|e| e.stays())
+    }
+
+    /// The receivers of `socket` that stay.
+    pub fn receivers(&self, socket: &SocketInfo) -> impl Iterator<Item = &Entry> {
+        self.staying().filter(|e| e.receives_from(socket))
     }
 
     fn add_timers(&mut self) {
@@ -131,18 +169,26 @@ impl Table {
         self.add(Role::DnsResolver, rank::PROC_TIMER, "dns resolver".into());
     }
 
-    /// Wants one more process.
+    /// Wants one more process, in the lowest slot that nobody has.
     pub fn add(&mut self, role: Role, rank: i32, desc: String) {
-        let slot = self.entries.len() as u16 + 1;
-        let state = State::Wanted;
-        self.entries.push(Entry {
+        let taken = self.entries.iter().map(|e| i32::from(e.slot));
+        let slot = first_free(1, taken.collect()) as u16;
+        let entry = Entry {
             slot,
             role,
             rank,
             desc,
-            state,
+            state: State::Wanted,
             respawn: Respawn::default(),
-        });
+            leave: None,
+        };
+        let at = self.entries.partition_point(|e| e.slot < slot);
+        self.entries.insert(at, entry);
+    }
+
+    /// Forgets an entry whose process is gone, or that never had one.
+    pub fn remove(&mut self, slot: u16) {
+        self.entries.retain(|e| e.slot != slot);
     }
 
     /// All entries in the order of their slots.
@@ -150,9 +196,14 @@ impl Table {
         &self.entries
     }
 
+    /// The same, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.iter_mut()
+    }
+
     /// The entry of a slot.
     pub fn get_mut(&mut self, slot: u16) -> Option<&mut Entry> {
-        self.entries.get_mut(usize::from(slot).checked_sub(1)?)
+        self.entries.iter_mut().find(|e| e.slot == slot)
     }
 
     /// The entry that a pid fills.
@@ -183,6 +234,17 @@ impl Table {
     pub fn alive(&self) -> impl Iterator<Item = (&Entry, Pid)> {
         self.entries.iter().filter_map(|e| Some((e, e.pid()?)))
     }
+}
+
+/// The lowest number from `first` on that is not among `taken`.
+fn first_free(first: i32, mut taken: Vec<i32>) -> i32 {
+    taken.sort_unstable();
+    let from = taken.partition_point(|&n| n < first);
+    let run = taken[from..]
+        .iter()
+        .zip(first..)
+        .take_while(|(n, i)| *n == i);
+    first + run.count() as i32
 }
 
 #[cfg(test)]
@@ -234,6 +296,24 @@ mod tests {
         entry.state = State::Dead;
         assert!(!table.starting());
         assert_eq!(table.alive().count(), 0);
+    }
+
+    #[test]
+    fn ranks_numbers_and_slots_that_came_free_are_given_again() {
+        let sockets = [socket(0, "127.0.0.1", 5990), socket(1, "127.0.0.2", 5992)];
+        let mut table = Table::forking(&sockets, 2);
+        table.get_mut(2).unwrap().leave = Some(Leave::now());
+        table.add_receiver(sockets[0]);
+        let added = table.entries().last().unwrap();
+        // The slot of the one that leaves is not free yet.
+        assert_eq!((added.slot, added.rank), (7, 2));
+        assert_eq!(added.desc, "receiver child=1 sock=127.0.0.1:5990");
+        table.remove(2);
+        table.add_receiver(sockets[1]);
+        let added = table.get_mut(2).unwrap();
+        assert_eq!((added.slot, added.rank), (2, 5));
+        assert_eq!(added.desc, "receiver child=2 sock=127.0.0.2:5992");
+        assert_eq!(table.receivers(sockets[1]).count(), 3);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! All receivers of a socket wait on the same descriptor; the kernel wakes one of them for a datagram.
 //! Invariant: what a message took from the arena is gone before the next one is read.
 
-use super::signals::{idle, stop_if_told};
+use super::signals::{idle, is_retiring, stop_if_told};
 use crate::core::net::{Proto, ReceiveInfo, SocketInfo, udp};
 use crate::core::receive::{Outcome, receive_msg};
 use crate::core::stats::{self, Counter, work};
@@ -23,8 +23,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn run(socket: &'static SocketInfo) -> Result<(), String> {
     let mut receiver = Receiver::new(socket)?;
     loop {
-        receiver.serve();
+        if is_retiring() {
+            receiver.serve_before_leaving();
+        }
         stop_if_told();
+        receiver.serve();
     }
 }
 
@@ -57,7 +60,15 @@ impl Receiver {
         self.take(got);
     }
 
-    /// The same inside another loop, which has seen that there is something to read.
+    /// Takes a datagram if there is one: the kernel wakes one receiver for each, and it may have chosen this
+    /// one just when a signal made it turn away. The others would not see that datagram before the next.
+    fn serve_before_leaving(&mut self) {
+        if let Ok(got) = udp::try_recv_from(self.socket, &mut self.buffer) {
+            self.take(Ok(got));
+        }
+    }
+
+    /// As [`Receiver::serve`], inside another loop, which has seen that there is something to read.
     pub(super) fn serve_announced(&mut self) {
         let got = udp::recv_from(self.socket, &mut self.buffer);
         self.take(got);

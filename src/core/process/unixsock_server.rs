@@ -3,7 +3,7 @@
 //!
 //! Invariant: the socket is opened before the first fork; all its processes read from it.
 
-use super::{ProcessSpec, idle, rank, register_process};
+use super::{ProcessSpec, idle, rank, register_process, stop_unless_busy};
 use crate::core::net::clients::LATE_LOOK;
 use crate::core::net::control::{self, Access, Made};
 use crate::core::rpc::datagram::{Answer, MAX_DATAGRAM, answer, reply};
@@ -107,6 +107,7 @@ fn run() {
     let mut late = LateReplies::default();
     let mut buffer = vec![0; MAX_DATAGRAM + 1];
     loop {
+        stop_unless_busy(!late.is_empty());
         late.send(|_| false, |to, end| send(served, to, &reply(end)));
         match receive(&served.socket, &mut buffer, !late.is_empty()) {
             Ok((length, from)) => match answer(&buffer[..length]) {

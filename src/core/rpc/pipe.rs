@@ -70,9 +70,17 @@ impl PipeServer {
         }
     }
 
+    /// Whether a request has come in part, or is not answered yet.
+    pub fn is_busy(&self) -> bool {
+        !self.late.is_empty() || (!self.input.is_empty() && !self.is_silent())
+    }
+
+    fn is_silent(&self) -> bool {
+        self.last.is_some_and(|last| last.elapsed() > UNFINISHED)
+    }
+
     fn take(&mut self, piece: &[u8]) {
-        let silent = self.last.is_some_and(|last| last.elapsed() > UNFINISHED);
-        if silent && (self.skipping || !self.input.is_empty()) {
+        if self.is_silent() && (self.skipping || !self.input.is_empty()) {
             log::error!(
                 "ERROR: rpc: a request over the pipe has no end, it is given up: {}",
                 String::from_utf8_lossy(&self.input[..self.input.len().min(80)])

@@ -2,7 +2,7 @@
 //! values, all separated by NUL.
 
 use ser::core::module::IntParam;
-use ser::core::process::{ProcessSpec, idle, rank, register_process};
+use ser::core::process::{ProcessSpec, idle, rank, register_process, stop_unless_busy};
 use ser::core::rpc::{self, RpcContext, RpcEnd, RpcFault, RpcRest, RpcValue};
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -47,6 +47,7 @@ fn serve() {
             }
             None => true,
         });
+        stop_unless_busy(!waiting.is_empty());
     }
 }
 

@@ -1,0 +1,90 @@
+//! The attendant's side of [`super::orders`]: takes them, carries them out, and answers when it is so.
+
+use super::attendant::Attendant;
+use super::orders::{self, Answer, Order, Ticket, Verb};
+use super::scale::Concerned;
+use std::time::{Duration, Instant};
+
+/// So long an answer may wait until the processes are as they were ordered to be; then it tells how far they
+/// are.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A place that could not be looked at is looked at again after this.
+const AGAIN: Duration = Duration::from_millis(10);
+
+/// What is carried out.
+#[derive(Debug)]
+enum Work {
+    /// Receivers come and go.
+    Children(Concerned),
+    /// Nothing is left to do but to answer.
+    Done(Answer),
+}
+
+#[derive(Debug)]
+struct Open {
+    ticket: Ticket,
+    work: Work,
+    until: Instant,
+}
+
+/// The orders that are not answered yet.
+#[derive(Debug, Default)]
+pub(super) struct OpenOrders {
+    open: Vec<Open>,
+    look_again: bool,
+}
+
+impl OpenOrders {
+    /// How long until they have to be looked at, even if nothing happens; `None`: there are none.
+    pub(super) fn next_look(&self, now: Instant) -> Option<Duration> {
+        let again = self.look_again.then_some(AGAIN);
+        let until = self
+            .open
+            .iter()
+            .map(|o| o.until.saturating_duration_since(now));
+        again.into_iter().chain(until).min()
+    }
+}
+
+impl Attendant {
+    /// Takes what was ordered, and answers what is carried out.
+    pub(super) fn serve_orders(&mut self) {
+        let (taken, missed) = orders::take();
+        for order in taken {
+            let work = self.begin(&order);
+            self.open_orders.open.push(Open {
+                ticket: order.ticket,
+                work,
+                until: Instant::now() + PATIENCE,
+            });
+        }
+        self.open_orders.look_again = missed;
+        for mut open in std::mem::take(&mut self.open_orders.open) {
+            let impatient = Instant::now() >= open.until;
+            if let Some(answer) = self.answer_to(&open.work, impatient) {
+                if orders::answer(open.ticket, &answer) {
+                    continue;
+                }
+                open.work = Work::Done(answer);
+                self.open_orders.look_again = true;
+            }
+            self.open_orders.open.push(open);
+        }
+    }
+
+    fn begin(&mut self, order: &Order) -> Work {
+        match order.verb {
+            Verb::Children => match self.order_children(&order.text) {
+                Ok(concerned) => Work::Children(concerned),
+                Err(fault) => Work::Done(Err(fault)),
+            },
+        }
+    }
+
+    fn answer_to(&self, work: &Work, impatient: bool) -> Option<Answer> {
+        match work {
+            Work::Children(concerned) => self.children_answer(*concerned, impatient),
+            Work::Done(answer) => Some(answer.clone()),
+        }
+    }
+}

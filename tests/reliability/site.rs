@@ -1,0 +1,58 @@
+//! A server with a script of the test, asked over module ctl.
+
+use crate::common::{Foreground, Setup, load, rpc};
+
+/// The server.
+pub struct Site {
+    pub setup: Setup,
+    pub server: Foreground,
+}
+
+impl Site {
+    /// Loads sl, ctl and `modules`; `text` is the rest of ser.cfg.
+    pub fn new(modules: &[&str], text: &str, options: &[&str]) -> Site {
+        let setup = Setup::new();
+        let config = config(&setup, modules, text);
+        std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
+        let options = [&["-D", "-D", "-E"], options].concat();
+        let server = setup.foreground(&options);
+        Site { setup, server }
+    }
+
+    /// Calls a method; the lines of the answer.
+    pub fn rpc(&self, method: &str, params: &[&str]) -> Vec<String> {
+        rpc::call(&self.setup.path("ctl"), method, params)
+    }
+
+    /// The same, which has to succeed; the lines behind the status.
+    pub fn ask(&self, method: &str, params: &[&str]) -> Vec<String> {
+        let mut lines = self.rpc(method, params);
+        assert_eq!(lines[0], "200 OK", "{method} {params:?}: {lines:?}");
+        lines.split_off(1)
+    }
+
+    /// The descriptions of all processes, sorted.
+    pub fn descs(&self) -> Vec<String> {
+        let children = self.server.tree.children();
+        let mut descs: Vec<_> = children.iter().map(|p| p.desc().to_owned()).collect();
+        descs.sort();
+        descs
+    }
+
+    /// The descriptions of the receivers, sorted, without their socket.
+    pub fn receivers(&self) -> Vec<String> {
+        let descs = self.descs();
+        let names = descs.iter().filter_map(|d| Some(d.split_once(" sock=")?.0));
+        names.map(str::to_owned).collect()
+    }
+}
+
+/// A ser.cfg with module ctl at the socket `ctl` of the test's folder.
+pub fn config(setup: &Setup, modules: &[&str], text: &str) -> String {
+    let socket = setup.path("ctl");
+    let socket = socket.display();
+    format!(
+        "{}modparam(\"ctl\", \"fifo\", \"unixs:{socket}\")\n{text}",
+        load(&[&["sl", "ctl"], modules].concat()),
+    )
+}
