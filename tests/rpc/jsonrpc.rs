@@ -1,6 +1,7 @@
 //! JSON-RPC 2.0 over HTTP and unix sockets, with curl and Python as clients.
 
 use crate::common::free_port_pair;
+use crate::ctl::fill;
 use crate::lab::Lab;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -15,10 +16,11 @@ struct Json {
 fn json(more: &str) -> Json {
     let port = free_port_pair();
     let lines = format!(
-        "modparam(\"jsonrpc\", \"listen\", \"127.0.0.1:{port}\")\nmodparam(\"jsonrpc\", \"socket\", \"@DIR@/json\")\n{more}\n\
+        "modparam(\"jsonrpc\", \"listen\", \"127.0.0.1:{port}\")\nmodparam(\"jsonrpc\", \"socket\", \"@DIR@/json\")\n\
+         modparam(\"ctl\", \"binrpc\", \"unixs:@DIR@/ctl\")\n{more}\n\
          route[1] {{ save(\"location\"); }}"
     );
-    let lab = Lab::new(&["usrloc", "registrar", "jsonrpc"], &lines);
+    let lab = Lab::new(&["usrloc", "registrar", "ctl", "jsonrpc"], &lines);
     Json { lab, port }
 }
 
@@ -229,4 +231,24 @@ fn addresses_that_cannot_be_are_refused_at_the_start() {
         assert_eq!(output.status.code(), Some(255), "{said}");
         assert!(said.contains(text), "{param}: {said}");
     }
+}
+
+#[test]
+fn clients_that_read_nothing_hold_nobody() {
+    let json = json("");
+    let mut ctl = UnixStream::connect(json.lab.path("ctl")).expect("ctl listens");
+    fill(&mut ctl, 2000);
+    let dump = "{\"jsonrpc\":\"2.0\",\"method\":\"usrloc.dump\",\"id\":1}";
+    let post = format!(
+        "POST /rpc HTTP/1.1\r\nContent-Length: {}\r\n\r\n{dump}",
+        dump.len()
+    );
+    let mut web = TcpStream::connect(("127.0.0.1", json.port)).expect("it listens");
+    web.write_all(post.repeat(50).as_bytes()).expect("sent");
+    let mut line = UnixStream::connect(json.lab.path("json")).expect("it listens");
+    line.write_all(format!("{dump}\n").repeat(50).as_bytes())
+        .expect("sent");
+    let call = "-d '{\"jsonrpc\":\"2.0\",\"method\":\"core.prints\",\"params\":[\"x\"],\"id\":1}'";
+    assert!(json.curl(call).contains("\"result\":\"x\""));
+    json.lab.sip_goes_on();
 }

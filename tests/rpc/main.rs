@@ -10,5 +10,6 @@ mod fifo;
 mod jsonrpc;
 mod lab;
 mod late;
+mod shapes;
 mod unixsock;
 mod xmlrpc;

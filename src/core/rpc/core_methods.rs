@@ -4,6 +4,7 @@ use super::{RpcContext, RpcFault, RpcMethod, RpcValue};
 use crate::core::module::version;
 use crate::core::time::{format_time, unix_time};
 use crate::ipc::{shm_stats, tag_stats};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::OnceLock;
 
@@ -75,11 +76,26 @@ fn core_version(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     ctx.add(text(version::server_header()))
 }
 
-static STARTED: OnceLock<i64> = OnceLock::new();
+/// The start of the server.
+struct Start {
+    /// Unix time.
+    at: i64,
+    /// The command line; where the kernel keeps it stands the title of each process later.
+    words: Vec<OsString>,
+}
 
-/// Notes when the server was started; the first call counts.
+static START: OnceLock<Start> = OnceLock::new();
+
+fn start() -> &'static Start {
+    START.get_or_init(|| Start {
+        at: unix_time(),
+        words: std::env::args_os().collect(),
+    })
+}
+
+/// Notes when and how the server was started; the first call counts.
 pub fn note_start() {
-    STARTED.get_or_init(unix_time);
+    start();
 }
 
 /// As ctime(3) writes it, with its line end.
@@ -91,7 +107,7 @@ fn ctime(seconds: i64) -> RpcValue {
 
 fn uptime(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     let now = unix_time();
-    let since = *STARTED.get_or_init(|| now);
+    let since = start().at;
     ctx.add(RpcValue::Struct(vec![
         ("now", ctime(now)),
         ("up_since", ctime(since)),
@@ -105,7 +121,8 @@ fn pwd(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
 }
 
 fn arg(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    std::env::args_os().try_for_each(|arg| ctx.add(text(arg.as_bytes())))
+    let mut words = start().words.iter();
+    words.try_for_each(|word| ctx.add(text(word.as_bytes())))
 }
 
 fn shmmem(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
