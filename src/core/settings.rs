@@ -40,6 +40,8 @@ pub struct Settings {
     pub tos: i32,
     /// Seconds.
     pub exit_timeout: u32,
+    /// Seconds.
+    pub quarantine_expire: u32,
     pub dns_try_ipv6: bool,
     /// `@sys.server_id`: which of several servers this is.
     pub server_id: u32,
@@ -123,6 +125,7 @@ impl Default for Settings {
             mcast_ttl: -1,
             tos: 0x10,
             exit_timeout: 60,
+            quarantine_expire: 300,
             dns_try_ipv6: true,
             server_id: 0,
             dns_try_naptr: false,

@@ -10,6 +10,7 @@
 //! | `safe` | [`ShmSafe`], what may be stored; `shm_struct!`, `shm_enum!` |
 //! | `boxed`, `string`, `vec`, `list`, `table`, `per_process` | the containers; `chain`, `node` carry them |
 //! | `event` | a word to wait on |
+//! | `text_cell` | a short text that all may read without a lock |
 //! | `scratch` | a buffer of each process that others may read after its death |
 //! | `wheel/` | timers: any process adds and deletes, two processes run what is due |
 //! | `proctable` | storage of the process table and `process_count` |
@@ -42,6 +43,7 @@ mod segment;
 mod slot;
 mod string;
 mod table;
+mod text_cell;
 mod vec;
 mod wheel;
 
@@ -72,6 +74,7 @@ pub use slot::{
 };
 pub use string::ShmStr;
 pub use table::{BucketGuard, BucketRef, ShmTable};
+pub use text_cell::{MAX_TEXT, TextCell};
 pub use vec::ShmVec;
 pub use wheel::{
     Advance, Due, MAX_DELTA, ONE_SHOT, PERIODIC, TICKS_HZ, TimerError, TimerNode, Wheel,

@@ -3,23 +3,20 @@
 //! A fixed number of entries, made before the first fork; the entry's number is the process slot
 //! and stays with its process (SER shifts later entries down when one leaves, so numbers change).
 //! What the entries mean, and when they change, is the attendant's business (floor 9).
-//!
-//! Invariant: a description is read whole: its words are written between two changes of
-//! `version`, which is odd meanwhile.
 
 #![allow(unsafe_code)]
 
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use super::alloc::{self, ShmFull, ShmTag};
 use super::boxed::shm_static;
 use super::safe::ShmSafe;
 use super::segment;
 use super::slot::FIRST_THREAD_SLOT;
+use super::text_cell::{MAX_TEXT, TextCell};
 
-/// Bytes of a description that are kept (SER's array of 128 with its final zero).
-pub const MAX_DESC: usize = 127;
-const WORDS: usize = 16;
+/// Bytes of a description that are kept.
+pub const MAX_DESC: usize = MAX_TEXT;
 
 /// What an entry is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,8 +58,7 @@ pub struct ProcEntry {
     generation: AtomicU32,
     /// Not 0: the process waits for work.
     waiting: AtomicU32,
-    version: AtomicU32,
-    desc: [AtomicU64; WORDS],
+    desc: TextCell,
 }
 
 impl ProcEntry {
@@ -74,8 +70,7 @@ impl ProcEntry {
             state: AtomicU32::new(ProcState::Free as u32),
             generation: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
-            version: AtomicU32::new(0),
-            desc: [const { AtomicU64::new(0) }; WORDS],
+            desc: TextCell::new(),
         }
     }
 
@@ -144,39 +139,12 @@ impl ProcEntry {
 
     /// Sets the description: the first [`MAX_DESC`] bytes, cut at a character.
     pub fn set_desc(&self, desc: &str) {
-        let mut bytes = [0; WORDS * 8];
-        let len = desc.floor_char_boundary(MAX_DESC);
-        bytes[..len].copy_from_slice(&desc.as_bytes()[..len]);
-        let version = self.version.load(Ordering::Relaxed) & !1;
-        self.version
-            .store(version.wrapping_add(1), Ordering::Relaxed);
-        fence(Ordering::Release);
-        for (word, chunk) in self.desc.iter().zip(bytes.as_chunks::<8>().0) {
-            word.store(u64::from_ne_bytes(*chunk), Ordering::Relaxed);
-        }
-        self.version
-            .store(version.wrapping_add(2), Ordering::Release);
+        self.desc.set(desc);
     }
 
     /// The description, as `core.ps` shows it.
     pub fn desc(&self) -> String {
-        let mut words = [0; WORDS];
-        // A writer that was killed leaves the version odd: after some tries take what is there.
-        for _ in 0..1000 {
-            let before = self.version.load(Ordering::Acquire);
-            words = std::array::from_fn(|i| self.desc[i].load(Ordering::Relaxed));
-            fence(Ordering::Acquire);
-            if before & 1 == 0 && self.version.load(Ordering::Relaxed) == before {
-                break;
-            }
-            std::hint::spin_loop();
-        }
-        let bytes: Vec<u8> = words
-            .iter()
-            .flat_map(|word| word.to_ne_bytes())
-            .take_while(|b| *b != 0)
-            .collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.desc.get()
     }
 
     /// Makes the entry free.

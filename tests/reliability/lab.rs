@@ -2,14 +2,21 @@
 
 use crate::common::dump::Dump;
 use crate::common::sip::{Phone, first_line};
-use crate::common::{Foreground, Setup, load, rpc, wait_until};
+use crate::common::wait_until;
+use crate::site::Site;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::ops::Deref;
 
 /// The server.
-pub struct Lab {
-    pub setup: Setup,
-    pub server: Foreground,
+pub struct Lab(Site);
+
+impl Deref for Lab {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.0
+    }
 }
 
 impl Lab {
@@ -20,18 +27,9 @@ impl Lab {
 
     /// With so many receivers.
     pub fn with_receivers(receivers: usize, text: &str) -> Lab {
-        let setup = Setup::new();
-        let modules = load(&["sl", "tm", "textops", "xlog", "ctl", "testmod"]);
-        let ctl = setup.path("ctl");
-        let config = format!(
-            "{modules}modparam(\"ctl\", \"fifo\", \"unixs:{}\")\n{text}",
-            ctl.display()
-        );
-        std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
-        let cwd = setup.dir.path().to_str().expect("a plain name").to_owned();
-        let receivers = receivers.to_string();
-        let server = setup.foreground(&["-D", "-D", "-E", "-n", &receivers, "-w", &cwd]);
-        Lab { setup, server }
+        let modules = ["tm", "textops", "xlog", "testmod"];
+        let text = format!("disable_core_dump=yes\n{text}");
+        Lab(Site::new(&modules, &text, &["-n", &receivers.to_string()]))
     }
 
     /// Where it listens.
@@ -89,11 +87,6 @@ impl Lab {
             let mut same = children.iter().filter(|p| p.desc() == desc);
             same.any(|p| p.pid != pid)
         });
-    }
-
-    /// Calls an RPC method; the lines of the answer.
-    pub fn rpc(&self, method: &str, params: &[&str]) -> Vec<String> {
-        rpc::call(&self.setup.path("ctl"), method, params)
     }
 
     /// A counter, over all processes.

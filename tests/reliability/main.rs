@@ -7,5 +7,6 @@ mod common;
 mod deaths;
 mod lab;
 mod load;
+mod quarantine;
 mod scaling;
 mod site;

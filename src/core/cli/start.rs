@@ -21,6 +21,7 @@ use crate::core::process::{
     Attendant, Attended, Heritage, OwnReceiver, Stop, Table, clean_up, limits, notify, say_thanks,
     serve_core_fifo, serve_core_unixsock,
 };
+use crate::core::receive::quarantine;
 use crate::core::script::{self, Program};
 use crate::core::settings::{self, Settings};
 use crate::core::{stats, time};
@@ -200,6 +201,7 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
     stats::create(MAX_PROCESSES)
         .map_err(|_| "out of shared memory for the counters".to_string())?;
+    quarantine::create().map_err(|_| "out of shared memory for the quarantine".to_string())?;
     dns::create(&plan.settings)?;
     for socket in sockets_to_bind(plan) {
         udp::bind(socket, &plan.settings)

@@ -14,6 +14,7 @@ use super::table::{State, Table, rank};
 use super::{daemonize, hooks, memory, notify, orders, post_mortem, shared, title};
 use crate::core::log::{level, log_fmt};
 use crate::core::module::registry;
+use crate::core::receive::quarantine;
 use crate::crit;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -207,6 +208,7 @@ impl Attendant {
             self.table.next_due(now),
             self.next_nudge(now),
             self.open_orders.next_look(now),
+            quarantine::sweep(),
         ];
         due.into_iter().flatten().min()
     }

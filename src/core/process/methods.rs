@@ -3,6 +3,7 @@
 use super::orders::{self, Verb};
 use super::shared;
 use crate::core::net::{all_sockets, queue_of, udp};
+use crate::core::receive::quarantine;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
 use crate::core::stats::{self, Counter, cycles, work};
 use nix::sys::signal::{Signal, kill};
@@ -56,6 +57,7 @@ const METHODS: &[RpcMethod] = &[
 /// Adds them; before the first fork.
 pub(super) fn register() {
     register_core(METHODS);
+    register_core(quarantine::METHODS);
 }
 
 fn ps(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {

@@ -2,6 +2,7 @@
 
 mod counters;
 mod nonsip;
+pub mod quarantine;
 mod receive_msg;
 pub mod script_cb;
 

@@ -5,7 +5,7 @@
 //!    route, 6. post-request callbacks; a *reply*: 7. pre-reply callbacks, 8. default onreply route,
 //! 9. forward by Via (modules first), 10. post-reply callbacks; 11. attributes and memory go with the arena.
 
-use super::{NonSipResult, counters, nonsip, script_cb};
+use super::{NonSipResult, counters, nonsip, quarantine, script_cb};
 use crate::core::forward::forward_reply;
 use crate::core::msg::{RouteKind, SipMsg};
 use crate::core::net::ReceiveInfo;
@@ -34,6 +34,13 @@ thread_local! {
 
 /// Processes one message. Nothing in `arena` is needed afterwards. A panic costs this message alone.
 pub fn receive_msg(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
+    if quarantine::holds(buf) {
+        log::debug!(
+            "receive_msg: message in quarantine from {} dropped",
+            rcv.src
+        );
+        return Outcome::Done;
+    }
     catch_unwind(AssertUnwindSafe(|| process(buf, rcv, arena))).unwrap_or_else(|_| {
         tell_panic(buf, rcv);
         Outcome::Failed

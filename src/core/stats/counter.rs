@@ -62,6 +62,8 @@ counters! {
     DropParse = "drop.parse",
     /// Messages without a usable Via.
     DropVia = "drop.via",
+    /// Messages in quarantine: processes died of them.
+    DropQuarantine = "drop.quarantine",
     /// Messages that a pre-script callback took.
     DropCallback = "drop.callback",
     /// Requests of another protocol or version that no hook accepted.

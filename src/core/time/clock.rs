@@ -24,6 +24,11 @@ pub(super) fn since_boot() -> Duration {
     })
 }
 
+/// Whole seconds since the machine was started, also while the server does nothing.
+pub fn seconds_since_boot() -> u64 {
+    since_boot().as_secs()
+}
+
 /// The server's clock in ticks, from an arbitrary origin; wraps.
 #[inline]
 pub fn get_ticks_raw() -> u32 {

@@ -11,7 +11,9 @@ mod clock;
 mod timers;
 
 pub use calendar::format_time;
-pub use clock::{get_ticks, get_ticks_raw, ms_to_ticks, s_to_ticks, ticks_to_s, unix_time};
+pub use clock::{
+    get_ticks, get_ticks_raw, ms_to_ticks, s_to_ticks, seconds_since_boot, ticks_to_s, unix_time,
+};
 pub use timers::{
     Handler, HandlerId, LegacyTimer, register_handler, register_timer, timer_add, timer_allow_del,
     timer_del, timer_set,

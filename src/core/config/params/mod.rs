@@ -1,5 +1,5 @@
 //! Core parameters: what one is, and how an assignment is carried out. The parameters themselves stand in
-//! `table` and `dns`, conversions of values in `value`, what people are shown of them in `docs`.
+//! `table`, `dns` and `reliability`, conversions of values in `value`, what people are shown of them in `docs`.
 //!
 //! What needs a part of the server that is not there yet (tcp, tls) is checked and kept in
 //! [`Settings::stored`]; what newer generations dropped is accepted with a warning that says what
@@ -7,6 +7,7 @@
 
 mod dns;
 mod docs;
+mod reliability;
 mod table;
 mod value;
 
@@ -17,6 +18,7 @@ use super::ast::{ParamValue, SocketId, Spanned};
 use super::diagnostics::Diagnostics;
 use crate::core::settings::Settings;
 use dns::DNS_PARAMS;
+use reliability::RELIABILITY_PARAMS;
 use table::{MAX32, MIN_INT, PARAMS};
 use value::{facility, number, poll_method, sockets, text};
 
@@ -100,7 +102,7 @@ impl Param {
 }
 
 fn all() -> impl Iterator<Item = &'static Param> {
-    PARAMS.iter().chain(DNS_PARAMS)
+    PARAMS.iter().chain(DNS_PARAMS).chain(RELIABILITY_PARAMS)
 }
 
 /// The parameter of that exact name.
