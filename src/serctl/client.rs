@@ -49,6 +49,25 @@ impl Client {
             Server::Line(server) => server.call(method, params),
         }
     }
+
+    /// Calls a method without parameters that gives one value.
+    pub fn one(&mut self, method: &str) -> Result<Value, Failure> {
+        let first = self.call(method, &[])?.into_iter().next();
+        first.ok_or_else(|| Failure::Other(format!("{method}: an empty reply")))
+    }
+
+    /// Calls a method that the server may not have, because a module is not loaded or it is older; `None`: so it is.
+    pub fn if_known(
+        &mut self,
+        method: &str,
+        params: &[RpcValue],
+    ) -> Result<Option<Vec<Value>>, Failure> {
+        match self.call(method, params) {
+            Ok(values) => Ok(Some(values)),
+            Err(why) if why.is_unknown_method() => Ok(None),
+            Err(why) => Err(why),
+        }
+    }
 }
 
 fn unreachable(address: &Address, why: impl Display) -> Failure {

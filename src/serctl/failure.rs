@@ -30,6 +30,12 @@ impl Failure {
         Failure::Other(text.into())
     }
 
+    /// Whether the server does not know the method that was called.
+    pub fn is_unknown_method(&self) -> bool {
+        matches!(self, Failure::Fault { code: 500, reason }
+            if reason.to_ascii_lowercase().starts_with("command ") && reason.ends_with("not found"))
+    }
+
     /// Tells the operator; the exit status.
     pub fn report(&self) -> ExitCode {
         if !matches!(self, Failure::Silent(_)) {

@@ -10,6 +10,8 @@
 //! | `failure` | why a verb failed, and with which exit code |
 //! | `json` | strings of JSON |
 //! | `check` | `check` and `route`, which read a ser.cfg |
+//! | `service` | `start`, `stop` and their like |
+//! | `top` | the live view |
 //! | `ps`, `rpc`, … | a verb each |
 //!
 //! It talks to the server by RPC alone, so it works over the network as well as on the same machine.
@@ -30,6 +32,7 @@ mod request;
 mod rpc;
 mod service;
 mod stats;
+mod top;
 mod usrloc;
 mod value;
 pub mod variables;

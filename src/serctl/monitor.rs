@@ -108,10 +108,8 @@ fn transactions(stats: &Value, out: &mut dyn Write) -> Result<(), Failure> {
 
 /// Codes that were never sent are left out.
 fn stateless(stats: &Value, out: &mut dyn Write) -> Result<(), Failure> {
-    let (Value::Struct(members) | Value::Line { members, .. }) = stats else {
-        return Ok(writeln!(out, "{stats}")?);
-    };
-    let sent = members.iter().filter(|(_, n)| n.as_int() != Some(0));
+    let sent = stats.members().iter();
+    let sent = sent.filter(|(_, n)| n.as_int() != Some(0));
     let shown: Vec<String> = sent.map(|(code, n)| format!("{code}: {n}")).collect();
     let shown = if shown.is_empty() {
         "none".into()

@@ -1,5 +1,6 @@
 //! `serctl stats`: the server at a glance.
 
+use crate::top::duration;
 use crate::verbs::wrong_use;
 use crate::{Client, Failure, Tool, Value};
 use std::io::Write;
@@ -11,7 +12,7 @@ pub fn run(tool: &Tool, args: &[String], out: &mut dyn Write) -> Result<(), Fail
     }
     let client = &mut tool.connect()?;
     let version = client.call("core.version", &[])?;
-    let uptime = one(client, "core.uptime")?;
+    let uptime = client.one("core.uptime")?;
     let processes = client.call("core.workers", &[])?.len();
     if let Some(version) = version.first() {
         let version = version.to_string();
@@ -22,11 +23,13 @@ pub fn run(tool: &Tool, args: &[String], out: &mut dyn Write) -> Result<(), Fail
     let since = uptime.str("up_since")?.trim_end().to_owned();
     writeln!(out, "up {up}, since {since}; {processes} processes")?;
     counters(client, out)?;
-    if let Some(stats) = loaded(one(client, "tm.stats"))? {
+    if let Some(stats) = client.if_known("tm.stats", &[])? {
         heading(out, "transactions")?;
-        members(&stats, out, |_| true)?;
+        stats
+            .iter()
+            .try_for_each(|stats| members(stats, out, |_| true))?;
     }
-    if let Some(tables) = loaded(client.call("usrloc.stats", &[]))? {
+    if let Some(tables) = client.if_known("usrloc.stats", &[])? {
         heading(out, "registered users")?;
         for table in tables {
             let (users, expired) = (table.int("users")?, table.int("expired")?);
@@ -36,32 +39,6 @@ pub fn run(tool: &Tool, args: &[String], out: &mut dyn Write) -> Result<(), Fail
     }
     sockets(client, out)?;
     memory(client, out)
-}
-
-/// `1 day 02:03:04`
-fn duration(seconds: i64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
-    match days {
-        0 => clock,
-        1 => format!("1 day {clock}"),
-        _ => format!("{days} days {clock}"),
-    }
-}
-
-/// The only value of a reply.
-fn one(client: &mut Client, method: &str) -> Result<Value, Failure> {
-    let first = client.call(method, &[])?.into_iter().next();
-    first.ok_or_else(|| Failure::Other(format!("{method}: an empty reply")))
-}
-
-/// `None` where the server does not know the method, because its module is not loaded.
-fn loaded<T>(reply: Result<T, Failure>) -> Result<Option<T>, Failure> {
-    match reply {
-        Ok(value) => Ok(Some(value)),
-        Err(Failure::Fault { code: 500, reason }) if reason.ends_with("not found") => Ok(None),
-        Err(why) => Err(why),
-    }
 }
 
 fn heading(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
@@ -93,7 +70,7 @@ fn members(
 }
 
 fn counters(client: &mut Client, out: &mut dyn Write) -> Result<(), Failure> {
-    let counters = one(client, "core.counters")?;
+    let counters = client.one("core.counters")?;
     heading(out, "messages (what never happened is left out)")?;
     members(&counters, out, |n| n != 0)
 }
@@ -110,7 +87,7 @@ fn sockets(client: &mut Client, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn memory(client: &mut Client, out: &mut dyn Write) -> Result<(), Failure> {
-    let all = one(client, "core.shmmem")?;
+    let all = client.one("core.shmmem")?;
     heading(out, "shared memory in bytes")?;
     let limit = format!(
         "of {}, at most {} until now",
@@ -128,16 +105,4 @@ fn memory(client: &mut Client, out: &mut dyn Write) -> Result<(), Failure> {
         )?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_told_apart_from_hours() {
-        assert_eq!(duration(59), "00:00:59");
-        assert_eq!(duration(86_400 + 3723), "1 day 01:02:03");
-        assert_eq!(duration(3 * 86_400), "3 days 00:00:00");
-    }
 }

@@ -260,7 +260,7 @@ fn uid_of(client: &mut Client, tool: &Tool, name: &str) -> Result<String, Failur
             "domain unknown: use usernames with domain or set default domain in SIP_DOMAIN",
         )),
         // A server without module registrar, or of another make: the name is the uid.
-        Err(Failure::Fault { code: 500, .. }) => Ok(name.to_owned()),
+        Err(why) if why.is_unknown_method() => Ok(name.to_owned()),
         Err(why) => Err(why),
     }
 }

@@ -39,14 +39,18 @@ impl Value {
         }
     }
 
+    /// The members of a struct.
+    pub fn members(&self) -> &[(String, Value)] {
+        match self {
+            Value::Struct(members) | Value::Line { members, .. } => members,
+            _ => &[],
+        }
+    }
+
     /// The member of a struct.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        match self {
-            Value::Struct(members) | Value::Line { members, .. } => {
-                members.iter().find(|(n, _)| n == name).map(|(_, v)| v)
-            }
-            _ => None,
-        }
+        let found = self.members().iter().find(|(n, _)| n == name);
+        found.map(|(_, value)| value)
     }
 
     /// A whole number, if it is one.

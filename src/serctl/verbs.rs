@@ -1,7 +1,7 @@
 //! The table of verbs. `serctl help` and the man page are made of it, and a verb runs from it.
 
 use crate::{
-    Failure, Tool, check, fifo, missing, monitor, ps, request, rpc, service, stats, usrloc,
+    Failure, Tool, check, fifo, missing, monitor, ps, request, rpc, service, stats, top, usrloc,
 };
 use std::io::Write;
 
@@ -87,6 +87,7 @@ pub const VERBS: &[Verb] = &[
 
     verb(Section::Sight, "ps", "", "show the running processes", ps::run),
     verb(Section::Sight, "stats", "", "show the server at a glance", stats::run),
+    verb(Section::Sight, "top", "[--once] [--seconds <n>] [--width <n>]", "show what each process does, live", top::run),
     verb(Section::Sight, "monitor", "[<times>]", "show internal status again and again", monitor::run)
         .or(&["moni", "console", "con"]),
 

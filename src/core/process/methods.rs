@@ -5,6 +5,7 @@ use super::shared;
 use crate::core::net::{all_sockets, queue_of, udp};
 use crate::core::receive::quarantine;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
+use crate::core::script::program;
 use crate::core::stats::{self, Counter, cycles, work};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -26,6 +27,12 @@ const METHODS: &[RpcMethod] = &[
         name: "core.workers",
         func: workers,
         doc: "Returns what each process does with its time: messages, busy and blocked time, service times.",
+        ret_array: true,
+    },
+    RpcMethod {
+        name: "core.service_times",
+        func: service_times,
+        doc: "Returns how long each process took for how many messages: slot and pairs of nanoseconds and count.",
         ret_array: true,
     },
     RpcMethod {
@@ -109,9 +116,34 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         members.push(("working_us", micros(working.map_or(0.0, |now| now.us))));
         let line = working.map_or(0, |now| now.line);
         members.push(("line", RpcValue::Int(line.into())));
+        let place = program().and_then(|program| program.place(line));
+        let place = place.map_or(String::new(), |place| place.to_string());
+        members.push(("place", RpcValue::Str(place.into())));
         ctx.add(RpcValue::Struct(members))?;
     }
     Ok(())
+}
+
+/// Since the start; who asks twice knows what came between. Processes without messages are left out.
+fn service_times(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    for process in shared::processes() {
+        let done = work::of_process(process.slot).unwrap_or_default();
+        let times = times(&done);
+        if !times.is_empty() {
+            ctx.add(RpcValue::Struct(vec![
+                ("slot", RpcValue::Int(process.slot.into())),
+                ("times", RpcValue::Str(times.into())),
+            ]))?;
+        }
+    }
+    Ok(())
+}
+
+/// `NANOSECONDS:COUNT` with blanks between: how many messages took at most so long, and longer than the pair before.
+fn times(done: &work::Done) -> String {
+    let pair = |(end, count)| format!("{:.0}:{count}", cycles::to_us(end) * 1000.0);
+    let pairs: Vec<String> = done.latency.buckets().map(pair).collect();
+    pairs.join(" ")
 }
 
 fn counters(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {

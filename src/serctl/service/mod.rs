@@ -53,7 +53,7 @@ pub fn reload(tool: &Tool, args: &[String], out: &mut dyn Write) -> Result<(), F
         Ok(reply) => reply
             .iter()
             .try_for_each(|value| Ok(writeln!(out, "{value}")?)),
-        Err(Failure::Fault { reason, .. }) if reason.ends_with("not found") => Err(Failure::other(
+        Err(why) if why.is_unknown_method() => Err(Failure::other(
             "this server cannot read its config anew while it runs: restart it",
         )),
         Err(why) => Err(why),
