@@ -12,6 +12,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::fault::point;
 use super::segment;
 
 /// First field of every node.
@@ -53,6 +54,7 @@ fn get(word: &AtomicU64) -> u64 {
 fn put(word: &AtomicU64, value: u64) {
     #[cfg(test)]
     tests::die_if_it_is_time();
+    point();
     word.store(value, Ordering::Release);
 }
 

@@ -14,7 +14,9 @@
 //! | `scratch` | a buffer of each process that others may read after its death |
 //! | `wheel/` | timers: any process adds and deletes, two processes run what is due |
 //! | `proctable` | storage of the process table and `process_count` |
-//! | `recover` | what is done for a process that died |
+//! | `journal` | what a process has begun, for those who clean up after its death |
+//! | `fault` | deaths and failures on demand, for tests |
+//! | `recover`, `reclaim` | what is done for a process that died: structures and locks, memory |
 //!
 //! # Use
 //! The attendant calls [`Segment::create`] and [`set_process_slot`]`(0)`, makes the tables and
@@ -30,12 +32,15 @@ mod alloc;
 mod boxed;
 mod chain;
 mod event;
+pub mod fault;
+mod journal;
 mod list;
 mod mutex;
 mod node;
 mod per_process;
 mod proctable;
 mod rank;
+mod reclaim;
 mod recover;
 mod safe;
 mod scratch;
@@ -62,7 +67,11 @@ pub use mutex::{
 pub use per_process::PerProcess;
 pub use proctable::{MAX_DESC, ProcEntry, ProcState, ProcTable};
 pub use rank::LockRank;
-pub use recover::{HeldLock, check_allocator, held_locks, recover_processes};
+pub use reclaim::Reclaimed;
+pub use recover::{
+    Fate, HeldLock, Mend, Recovered, check_all, check_allocator, held_locks, note_change,
+    recover_processes, register_recovery, rescue, settle,
+};
 pub use safe::ShmSafe;
 pub use scratch::{SCRATCH_SIZE, Scratch, read_scratch};
 pub use segment::{
@@ -70,10 +79,10 @@ pub use segment::{
 };
 pub use slot::{
     FIRST_THREAD_SLOT, MAX_HELD, MAX_PROCESSES, SlotLease, lease_slot, lock_wait, process_slot,
-    set_process_slot,
+    set_process_slot, turns,
 };
 pub use string::ShmStr;
-pub use table::{BucketGuard, BucketRef, ShmTable};
+pub use table::{BucketGuard, BucketRef, Removed, ShmTable};
 pub use text_cell::{MAX_TEXT, TextCell};
 pub use vec::ShmVec;
 pub use wheel::{

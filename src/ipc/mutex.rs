@@ -8,14 +8,16 @@
 
 #![allow(unsafe_code)]
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use lock_api::{GuardNoSend, RawMutex};
+use parking_lot::RwLock;
 use rustix::io::Errno;
 use rustix::thread::futex;
 
+use super::alloc;
+use super::fault::point;
 use super::rank::{self, LockRank};
 use super::slot::{self, ProcArea};
 
@@ -39,13 +41,13 @@ const RECHECK: rustix::time::Timespec = rustix::time::Timespec {
 /// Called by a process that has waited half a second for a lock, again every half second.
 pub type StuckHook = fn(&RawShmMutex, owner: u16);
 
-static STUCK_HOOK: OnceLock<StuckHook> = OnceLock::new();
+static STUCK_HOOK: RwLock<Option<StuckHook>> = RwLock::new(None);
 
-/// Sets what a process does that waits long for a lock; the first call counts. The attendant
-/// looks whether the owner is dead (it cannot reap while it waits) and then repairs what the lock
-/// protects and releases it with [`RawShmMutex::force_release`]. Children inherit the hook.
-pub fn set_stuck_hook(hook: StuckHook) -> bool {
-    STUCK_HOOK.set(hook).is_ok()
+/// Sets what a process does that waits long for a lock. The attendant looks whether the owner is dead (it cannot
+/// reap while it waits) and then has what the lock protects repaired and released ([`super::rescue`]). Children
+/// inherit the hook.
+pub fn set_stuck_hook(hook: StuckHook) {
+    *STUCK_HOOK.write() = Some(hook);
 }
 
 /// The lock word and its place in the lock order; 8 bytes.
@@ -198,7 +200,8 @@ impl RawShmMutex {
     /// The lock did not come free for a long while.
     #[cold]
     fn ask_about(&self, owner: u16) {
-        if let Some(hook) = STUCK_HOOK.get() {
+        let hook = *STUCK_HOOK.read();
+        if let Some(hook) = hook {
             hook(self, owner);
         }
     }
@@ -257,6 +260,7 @@ unsafe impl RawMutex for RawShmMutex {
         {
             self.lock_slow(mine);
         }
+        point();
         rank::acquired(self.rank, self.index);
     }
 
@@ -280,10 +284,17 @@ unsafe impl RawMutex for RawShmMutex {
     #[inline]
     unsafe fn unlock(&self) {
         rank::released(self.rank, self.index);
+        point();
         if self.word.swap(0, Ordering::Release) & CONTENDED != 0 {
             wake(&self.word, 1);
         }
-        slot::area().forget_lock(self);
+        point();
+        let area = slot::area();
+        area.forget_lock(self);
+        point();
+        if area.journal.holds_back() && !area.holds_back() {
+            alloc::give_back(area);
+        }
     }
 
     #[inline]

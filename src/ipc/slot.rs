@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::alloc::cache::Caches;
 use super::alloc::tag::TagCounts;
+use super::journal::Journal;
 use super::mutex::RawShmMutex;
 use super::segment;
 
@@ -36,6 +37,9 @@ pub struct ProcArea {
     me: AtomicU32,
     /// Nanoseconds slept in the kernel for locks.
     lock_wait: AtomicU64,
+    /// How often the process had nothing half-done.
+    turns: AtomicU64,
+    pub(super) journal: Journal,
     pub(super) caches: Caches,
     pub(super) tags: TagCounts,
 }
@@ -46,7 +50,21 @@ pub fn lock_wait(slot: u16) -> u64 {
     heap.map_or(0, |heap| heap.area(slot).lock_wait.load(Ordering::Relaxed))
 }
 
+/// How often the processes of `slot` have settled: begun to wait for their next piece of work.
+pub fn turns(slot: u16) -> u64 {
+    let heap = super::segment::heap();
+    heap.map_or(0, |heap| heap.area(slot).turns.load(Ordering::Relaxed))
+}
+
 impl ProcArea {
+    /// The process has nothing half-done.
+    #[inline]
+    pub(super) fn settle(&self) {
+        self.journal.settle();
+        let turns = self.turns.load(Ordering::Relaxed).wrapping_add(1);
+        self.turns.store(turns, Ordering::Relaxed);
+    }
+
     /// Writes the number of the slot that the area belongs to.
     pub(super) fn adopt(&self, slot: u16) {
         self.me.store(u32::from(slot) + 1, Ordering::Relaxed);
@@ -70,6 +88,13 @@ impl ProcArea {
     #[inline]
     pub(super) fn slot(&self) -> u16 {
         (self.me() - 1) as u16
+    }
+
+    /// Whether what is freed now waits: the process holds a lock (or is about to take or to release one), or
+    /// drops a record.
+    #[inline]
+    pub(super) fn holds_back(&self) -> bool {
+        self.held_len.load(Ordering::Relaxed) != 0 || self.journal.buries()
     }
 
     /// Puts `lock` on the record, before it is taken.
@@ -191,6 +216,8 @@ static NO_SEGMENT: ProcArea = ProcArea {
     held_len: AtomicU32::new(0),
     me: AtomicU32::new(0),
     lock_wait: AtomicU64::new(0),
+    turns: AtomicU64::new(0),
+    journal: Journal::new(),
     caches: Caches::new(),
     tags: TagCounts::new(),
 };

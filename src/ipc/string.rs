@@ -12,6 +12,7 @@ use std::ops::Deref;
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use super::alloc::{self, ShmFull, ShmTag};
+use super::fault::point;
 use super::safe::ShmSafe;
 use super::segment;
 
@@ -59,19 +60,38 @@ impl ShmStr {
         ShmStr::try_new_in(self.as_bytes(), tag)
     }
 
-    /// Puts `new` in the place of the content, so that a process killed on the way leaves the old
-    /// content, the new, or none, and never a block that was freed. To be preferred to assignment
-    /// wherever other processes go on after a crash.
+    /// Puts `new` in the place of the content, so that a process killed on the way leaves the old content or
+    /// the new (to be made whole by [`ShmStr::repair`]), or none if one of them is shorter than 16 bytes. To be
+    /// preferred to assignment wherever other processes go on after a crash.
     pub fn replace(&mut self, new: ShmStr) {
         let old = ShmStr { raw: self.raw };
+        if self.raw[15] == OUTSIDE && new.raw[15] == OUTSIDE {
+            // The block first: its length can be had from its header.
+            self.raw[..8].copy_from_slice(&new.raw[..8]);
+            compiler_fence(Ordering::Release);
+            point();
+            self.raw[8..12].copy_from_slice(&new.raw[8..12]);
+            compiler_fence(Ordering::Release);
+            std::mem::forget(new);
+            return drop(old);
+        }
         self.raw[15] = 0;
         compiler_fence(Ordering::Release);
+        point();
         self.raw[..15].copy_from_slice(&new.raw[..15]);
         compiler_fence(Ordering::Release);
         self.raw[15] = new.raw[15];
         compiler_fence(Ordering::Release);
         std::mem::forget(new);
         drop(old);
+    }
+
+    /// Makes a content whole whose replacement was cut short.
+    pub fn repair(&mut self) {
+        if self.raw[15] == OUTSIDE {
+            let len = alloc::len_of(self.block()).unwrap_or(0) as u32;
+            self.raw[8..12].copy_from_slice(&len.to_ne_bytes());
+        }
     }
 
     fn block(&self) -> u64 {

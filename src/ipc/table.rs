@@ -4,12 +4,13 @@
 //! meet. The caller hashes and compares; a bucket is a [`Chain`] of values, newest first. 16 bytes
 //! a bucket.
 //!
-//! Crash: the lock word names the dead owner; [`ShmTable::recover`] takes each such bucket over,
-//! rebuilds its back links (see [`super::chain`]) and releases it. A value is either in the bucket
-//! or not; what it contains must be repairable by its own type.
+//! Crash: the lock word names the dead owner; the attendant takes each such bucket over, rebuilds its back
+//! links (see [`super::chain`]), lets the values that were being changed mend themselves ([`Mend`]), and
+//! releases it. A value is either in the bucket or not.
 
 #![allow(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use lock_api::RawMutex;
@@ -17,11 +18,14 @@ use lock_api::RawMutex;
 use super::alloc::{self, ShmFull, ShmTag};
 use super::boxed::shm_static;
 use super::chain::Chain;
+use super::journal::Touched;
 use super::mutex::RawShmMutex;
 use super::node::{self, Steps};
 use super::rank::LockRank;
+use super::recover::{Fate, Mend, Owner, held_locks, register_owner};
 use super::safe::ShmSafe;
 use super::segment;
+use super::slot;
 
 /// A lock and the chain that it protects; also the slot of the timer wheel.
 #[repr(C)]
@@ -76,7 +80,10 @@ unsafe impl<T: ShmSafe + Send> Sync for ShmTable<T> {}
 impl<T: ShmSafe + Send + Unpin> ShmTable<T> {
     /// Makes a table of at least `buckets` buckets (a power of two), its memory and that of its
     /// values counted under `tag`.
-    pub fn create(buckets: usize, tag: ShmTag) -> Result<&'static ShmTable<T>, ShmFull> {
+    pub fn create(buckets: usize, tag: ShmTag) -> Result<&'static ShmTable<T>, ShmFull>
+    where
+        T: Mend,
+    {
         ShmTable::create_ranked(buckets, LockRank::TABLE, tag)
     }
 
@@ -85,18 +92,21 @@ impl<T: ShmSafe + Send + Unpin> ShmTable<T> {
         count: usize,
         rank: LockRank,
         tag: ShmTag,
-    ) -> Result<&'static ShmTable<T>, ShmFull> {
+    ) -> Result<&'static ShmTable<T>, ShmFull>
+    where
+        T: Mend,
+    {
         let count = count.max(1).checked_next_power_of_two().ok_or(ShmFull)?;
         let buckets = buckets(count, rank, tag, |i| i as u16)?;
-        shm_static(
-            ShmTable {
-                buckets,
-                mask: count as u64 - 1,
-                tag,
-                _owns: PhantomData,
-            },
+        let table = ShmTable {
+            buckets,
+            mask: count as u64 - 1,
             tag,
-        )
+            _owns: PhantomData,
+        };
+        let table: &'static ShmTable<T> = shm_static(table, tag)?;
+        register_owner(table);
+        Ok(table)
     }
 
     /// Number of buckets.
@@ -121,6 +131,7 @@ impl<T: ShmSafe + Send + Unpin> ShmTable<T> {
     pub fn bucket_at(&self, index: usize) -> BucketRef<'_, T> {
         BucketRef {
             bucket: self.raw(index),
+            table: self.buckets,
             tag: self.tag,
             _table: PhantomData,
         }
@@ -138,26 +149,6 @@ impl<T: ShmSafe + Send + Unpin> ShmTable<T> {
         unsafe { &*segment::at::<Bucket>(self.buckets).add(index) }
     }
 
-    /// Repairs and releases the buckets that the dead process `dead` had locked, running `mend` on
-    /// each value of them; returns how many there were.
-    pub fn recover(&self, dead: u16, mut mend: impl FnMut(&mut T)) -> usize {
-        let mut recovered = 0;
-        for index in 0..self.buckets() {
-            let bucket = self.raw(index);
-            if bucket.lock.owner() == Some(dead) && bucket.lock.seize(dead) {
-                bucket.chain.repair();
-                let mut guard = BucketGuard {
-                    bucket,
-                    tag: self.tag,
-                    _values: PhantomData,
-                };
-                guard.iter_mut().for_each(&mut mend);
-                recovered += 1;
-            }
-        }
-        recovered
-    }
-
     /// Verifies the links of every bucket; the text says what is wrong.
     pub fn check(&self) -> Result<usize, String> {
         self.iter_buckets()
@@ -166,9 +157,109 @@ impl<T: ShmSafe + Send + Unpin> ShmTable<T> {
     }
 }
 
+impl<T: ShmSafe + Send + Unpin + Mend> ShmTable<T> {
+    /// The numbers of the buckets that `dead` has locked.
+    fn locked_by(&self, dead: u16) -> Vec<usize> {
+        let of_the_dead = |&index: &usize| self.raw(index).lock.owner() == Some(dead);
+        match held_locks(dead) {
+            Some(held) => held
+                .iter()
+                .filter_map(|held| self.index_of(held.lock()))
+                .filter(of_the_dead)
+                .collect(),
+            None => (0..self.buckets()).filter(of_the_dead).collect(),
+        }
+    }
+
+    /// The number of the bucket that this is the lock of.
+    fn index_of(&self, lock: &RawShmMutex) -> Option<usize> {
+        let offset = segment::offset_of(lock).checked_sub(self.buckets)?;
+        let index = (offset / size_of::<Bucket>() as u64) as usize;
+        let mine = index < self.buckets() && std::ptr::eq(&self.raw(index).lock, lock);
+        mine.then_some(index)
+    }
+
+    /// Repairs and releases one bucket. The values that are given up are dropped when it is free again, because
+    /// that may take other locks.
+    fn recover_bucket(&self, index: usize, dead: u16) {
+        let bucket = self.raw(index);
+        if !bucket.lock.seize(dead) {
+            return;
+        }
+        bucket.chain.repair();
+        let touched = touched_by(dead);
+        let grave = self.grave_of(dead);
+        let mut given_up = Vec::new();
+        for node in Steps::new(&bucket.chain) {
+            if grave == Some(node) {
+                // It was about to be unlinked; `recover_grave` drops it.
+                bucket.chain.remove(node);
+                continue;
+            }
+            let changed = touched.contains(&node);
+            // SAFETY: a value of this bucket, which was seized by this process.
+            if changed && unsafe { &mut *node::value::<T>(node) }.mend() == Fate::Drop {
+                bucket.chain.remove(node);
+                given_up.push(node);
+            }
+        }
+        // SAFETY: seized by this process.
+        unsafe { bucket.lock.unlock() };
+        for node in given_up {
+            // SAFETY: unlinked above, so nobody else knows it.
+            drop(unsafe { node::take::<T>(node) });
+        }
+    }
+}
+
+impl<T: ShmSafe> ShmTable<T> {
+    fn grave_of(&self, dead: u16) -> Option<u64> {
+        segment::heap()?.area(dead).journal.grave(self.buckets)
+    }
+
+    /// Drops the value that `dead` had taken out and not dropped to its end. What it had dropped of it already
+    /// was not given back, so this is like dropping it for the first time.
+    fn recover_grave(&self, dead: u16) {
+        if let Some(node) = self.grave_of(dead) {
+            // SAFETY: unlinked by `dead` or in `recover_bucket`; nobody else knows it, and all memory that the
+            // value owns is still there.
+            drop(unsafe { node::take::<T>(node) });
+        }
+    }
+}
+
+fn touched_by(dead: u16) -> BTreeSet<u64> {
+    let heap = segment::heap();
+    let touched = heap.map(|heap| heap.area(dead).journal.touched());
+    touched.into_iter().flatten().map(Touched::offset).collect()
+}
+
+impl<T: ShmSafe + Send + Unpin + Mend> Owner for ShmTable<T> {
+    fn recover(&self, dead: &[u16]) {
+        for &dead in dead {
+            for index in self.locked_by(dead) {
+                self.recover_bucket(index, dead);
+            }
+            self.recover_grave(dead);
+        }
+    }
+
+    fn rescue(&self, lock: &RawShmMutex, dead: u16) -> bool {
+        let index = self.index_of(lock);
+        index
+            .map(|index| self.recover_bucket(index, dead))
+            .is_some()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        ShmTable::check(self).map(drop)
+    }
+}
+
 /// One bucket, not locked.
 pub struct BucketRef<'a, T: ShmSafe> {
     bucket: &'a Bucket,
+    table: u64,
     tag: ShmTag,
     _table: PhantomData<&'a T>,
 }
@@ -180,6 +271,7 @@ impl<'a, T: ShmSafe> BucketRef<'a, T> {
         self.bucket.lock.lock();
         BucketGuard {
             bucket: self.bucket,
+            table: self.table,
             tag: self.tag,
             _values: PhantomData,
         }
@@ -189,6 +281,7 @@ impl<'a, T: ShmSafe> BucketRef<'a, T> {
     pub fn try_lock(&self) -> Option<BucketGuard<'a, T>> {
         self.bucket.lock.try_lock().then(|| BucketGuard {
             bucket: self.bucket,
+            table: self.table,
             tag: self.tag,
             _values: PhantomData,
         })
@@ -206,9 +299,54 @@ impl<'a, T: ShmSafe> BucketRef<'a, T> {
     }
 }
 
+/// A value that was taken out of a table; it is dropped with this.
+pub struct Removed<T: ShmSafe> {
+    node: u64,
+    /// The journal names it.
+    noted: bool,
+    /// Not Send: the journal is this process's.
+    _owns: PhantomData<*mut T>,
+}
+
+impl<T: ShmSafe> std::ops::Deref for Removed<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: an unlinked node, owned by this.
+        unsafe { &*node::value(self.node) }
+    }
+}
+
+impl<T: ShmSafe> std::ops::DerefMut for Removed<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as `deref`, borrowed mutably.
+        unsafe { &mut *node::value(self.node) }
+    }
+}
+
+impl<T: ShmSafe> Drop for Removed<T> {
+    fn drop(&mut self) {
+        let node = self.node;
+        let drop_it = || {
+            // SAFETY: an unlinked node, owned by this; its value ends here, its memory with it.
+            unsafe { node::value::<T>(node).drop_in_place() };
+            alloc::free(node);
+        };
+        let area = slot::area();
+        if !self.noted {
+            return drop_it();
+        }
+        area.journal.bury(drop_it);
+        if area.journal.holds_back() && !area.holds_back() {
+            alloc::give_back(area);
+        }
+    }
+}
+
 /// One locked bucket.
 pub struct BucketGuard<'a, T: ShmSafe> {
     bucket: &'a Bucket,
+    /// Which table it is of.
+    table: u64,
     tag: ShmTag,
     /// Not Send: the lock word names the process that locked.
     _values: PhantomData<(&'a T, *mut T)>,
@@ -222,6 +360,12 @@ impl<T: ShmSafe> Drop for BucketGuard<'_, T> {
     }
 }
 
+/// Notes that the value of a node is handed out for a change.
+#[inline]
+fn touch(node: u64) {
+    slot::area().journal.touch(Touched::block(node));
+}
+
 impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
     /// The values, newest first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
@@ -231,8 +375,11 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
 
     /// The values, newest first, for changes.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        // SAFETY: as `iter`, borrowed mutably; each value is given out once.
-        Steps::new(&self.bucket.chain).map(|node| unsafe { &mut *node::value::<T>(node) })
+        Steps::new(&self.bucket.chain).map(|node| {
+            touch(node);
+            // SAFETY: as `iter`, borrowed mutably; each value is given out once.
+            unsafe { &mut *node::value::<T>(node) }
+        })
     }
 
     /// True if there is no value.
@@ -249,12 +396,19 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
     /// The first value for which `is_it` is true, for changes.
     #[inline]
     pub fn find_mut(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<&mut T> {
-        self.iter_mut().find(|value| is_it(value))
+        let found = Steps::new(&self.bucket.chain).find(|&node| {
+            // SAFETY: as `iter`.
+            is_it(unsafe { &*node::value::<T>(node) })
+        })?;
+        touch(found);
+        // SAFETY: a value of this bucket, which is locked and borrowed mutably.
+        Some(unsafe { &mut *node::value::<T>(found) })
     }
 
     /// Adds `value` as the newest; on exhaustion it is dropped.
     pub fn insert(&mut self, value: T) -> Result<&mut T, ShmFull> {
         let node = node::new(value, self.tag)?;
+        touch(node);
         self.bucket.chain.push_front(node);
         // SAFETY: the node linked just now; the bucket is locked and borrowed mutably.
         Ok(unsafe { &mut *node::value(node) })
@@ -263,6 +417,7 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
     /// Adds `value` as the oldest; on exhaustion it is dropped.
     pub fn insert_last(&mut self, value: T) -> Result<&mut T, ShmFull> {
         let node = node::new(value, self.tag)?;
+        touch(node);
         self.bucket.chain.push_back(node);
         // SAFETY: as `insert`.
         Ok(unsafe { &mut *node::value(node) })
@@ -278,9 +433,26 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
         Some(unsafe { node::take(node) })
     }
 
+    /// Takes the first value for which `is_it` is true out of the bucket, to be dropped when the lock was released:
+    /// for values whose drop may have to wait for other locks. A process that dies on the way loses nothing of it.
+    pub fn take_out(&mut self, mut is_it: impl FnMut(&T) -> bool) -> Option<Removed<T>> {
+        // SAFETY: values of this bucket, which is locked and borrowed mutably.
+        let node = Steps::new(&self.bucket.chain)
+            .find(|&node| is_it(unsafe { &*node::value::<T>(node) }))?;
+        let journal = &slot::area().journal;
+        let noted = journal.dig(self.table, node);
+        self.bucket.chain.remove(node);
+        Some(Removed {
+            node,
+            noted,
+            _owns: PhantomData,
+        })
+    }
+
     /// Keeps the values for which `keep` is true and drops the others.
     pub fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
         for node in Steps::new(&self.bucket.chain) {
+            touch(node);
             // SAFETY: a node of this bucket, which is locked and borrowed mutably; `Steps` has
             // read the next one already, so this one may go.
             if !keep(unsafe { &mut *node::value::<T>(node) }) {
@@ -357,15 +529,33 @@ mod tests {
             table.bucket(2).lock().insert_last(i).expect("memory");
         }
         let dead = lease_slot();
-        table.raw(2).lock.lock_as(dead.slot());
-        let mut seen = Vec::new();
-        assert_eq!(table.recover(dead.slot(), |value| seen.push(*value)), 1);
-        assert_eq!(seen, [0, 1, 2, 3, 4, 5]);
-        assert_eq!(
-            table.recover(dead.slot(), |_| panic!("nothing is left to mend")),
-            0
-        );
-        assert!(!table.bucket(2).looks_empty());
-        assert_eq!(table.bucket(2).lock().iter().count(), 6);
+        let area = segment::heap().expect("a segment").area(dead.slot());
+        let lock = &table.raw(2).lock;
+        area.note_lock(lock);
+        lock.lock_as(dead.slot());
+        // It was changing the values 3 and 4; `mend` gives up what is divisible by four.
+        for node in Steps::new(&table.raw(2).chain).skip(3).take(2) {
+            area.journal.touch(Touched::block(node));
+        }
+        Owner::recover(table, &[dead.slot()]);
+        assert_eq!(table.bucket(2).owner(), None);
+        let left: Vec<u64> = table.bucket(2).lock().iter().copied().collect();
+        assert_eq!(left, [0, 1, 2, 3, 5]);
+        crate::ipc::recover_processes(&[dead.slot()]);
+    }
+
+    impl Mend for u64 {
+        fn mend(&mut self) -> Fate {
+            match self.is_multiple_of(4) {
+                true => Fate::Drop,
+                false => Fate::Keep,
+            }
+        }
+    }
+
+    impl Mend for (u32, u32) {
+        fn mend(&mut self) -> Fate {
+            Fate::Keep
+        }
     }
 }

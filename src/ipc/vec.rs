@@ -11,6 +11,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use super::alloc::{self, ShmFull, ShmTag};
+use super::fault::point;
 use super::safe::ShmSafe;
 use super::segment;
 
@@ -76,6 +77,7 @@ impl<T: ShmSafe> ShmVec<T> {
         }
         self.block = block;
         compiler_fence(Ordering::Release);
+        point();
         self.capacity = capacity32;
         if old != 0 {
             alloc::free(old);
@@ -93,7 +95,9 @@ impl<T: ShmSafe> ShmVec<T> {
                 .write(value)
         };
         compiler_fence(Ordering::Release);
+        point();
         self.len += 1;
+        point();
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod common;
 mod deaths;
 mod lab;
 mod load;
+mod points;
 mod quarantine;
 mod scaling;
 mod site;

@@ -116,6 +116,7 @@ fn a_cancel_is_looked_up_and_the_last_status_is_known() {
     caller.send(cancel(&invite), proxy.addr());
     let [_, answer] = caller.expect_all(["SIP/2.0 200 ", "SIP/2.0 487"]);
     caller.send(ack(&invite, &answer), proxy.addr());
+    proxy.expect_logged("RES", &["trying", "1", "done"]);
     caller.send(
         caller.request("MESSAGE", &uri("bob", &callee)),
         proxy.addr(),

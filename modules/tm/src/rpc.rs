@@ -54,9 +54,10 @@ pub fn fault(code: u16, reason: &str) -> RpcFault {
 
 fn tm_stats(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     let value = |stat| RpcValue::Int(stats::sum(stat));
+    let (current, waiting) = table::count();
     ctx.add(RpcValue::Struct(vec![
-        ("current", value(Stat::Current)),
-        ("waiting", value(Stat::Waiting)),
+        ("current", RpcValue::Int(current as i64)),
+        ("waiting", RpcValue::Int(waiting as i64)),
         ("total", value(Stat::Total)),
         ("total_local", value(Stat::TotalLocal)),
         ("replied_localy", value(Stat::RepliedLocally)),

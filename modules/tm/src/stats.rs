@@ -19,10 +19,6 @@ stats! {
     Total,
     /// Made here.
     TotalLocal,
-    /// In memory.
-    Current,
-    /// Of these, ended and lingering.
-    Waiting,
     /// Replies made here (SER counts relayed ones as well).
     RepliedLocally,
     Class2,
@@ -73,7 +69,6 @@ pub fn sum(stat: Stat) -> i64 {
 /// A transaction was made.
 pub fn created(local: bool) {
     add(if local { Stat::TotalLocal } else { Stat::Total }, 1);
-    add(Stat::Current, 1);
 }
 
 /// A reply went upstream, or ended a local transaction.

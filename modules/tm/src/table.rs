@@ -3,8 +3,9 @@
 //! A transaction is named by [`TxId`] and looked up under its bucket's lock each time; nobody keeps a
 //! pointer to one. One that ended is simply not found.
 
+use crate::tick::NEVER;
 use crate::transaction::Transaction;
-use ser::ipc::{BucketGuard, LockRank, ShmTable, ShmTag};
+use ser::ipc::{BucketGuard, LockRank, Removed, ShmTable, ShmTag};
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
@@ -60,6 +61,18 @@ pub fn all() -> &'static ShmTable<Transaction> {
     TABLE.get().expect("init runs before any message")
 }
 
+/// How many transactions there are, and how many of them have ended and linger; a walk over the table.
+pub fn count() -> (usize, usize) {
+    let mut counts = (0, 0);
+    for bucket in all().iter_buckets().filter(|b| !b.looks_empty()) {
+        for t in bucket.lock().iter() {
+            counts.0 += 1;
+            counts.1 += usize::from(t.wait_at != NEVER);
+        }
+    }
+    counts
+}
+
 /// The locked bucket.
 #[inline]
 pub fn lock(index: u16) -> BucketGuard<'static, Transaction> {
@@ -75,9 +88,9 @@ pub fn with<R>(id: TxId, f: impl FnOnce(&mut Transaction) -> R) -> Option<R> {
 
 /// Takes a transaction out of the table; it is dropped by the caller after the lock was released, because its
 /// timers may have to wait for a handler.
-pub fn remove(id: TxId) -> Option<Transaction> {
+pub fn remove(id: TxId) -> Option<Removed<Transaction>> {
     let mut bucket = lock(id.index);
-    bucket.remove(|t| t.uid == id.uid)
+    bucket.take_out(|t| t.uid == id.uid)
 }
 
 thread_local! {

@@ -143,8 +143,6 @@ fn postpone(t: &mut Transaction) {
 
 fn end(id: TxId) {
     if let Some(t) = table::remove(id) {
-        stats::add(Stat::Current, -1);
-        stats::add(Stat::Waiting, -1);
         callbacks::destroyed(&t);
         drop(t);
     }

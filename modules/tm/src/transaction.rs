@@ -8,12 +8,11 @@
 use crate::client::ClientState;
 use crate::identity::Identity;
 use crate::server::ServerState;
-use crate::stats::{self, Stat};
 use crate::table::TxId;
 use crate::tick::{self, NEVER};
 use ser::core::net::{ReceiveInfo, SocketInfo, socket_by_number};
 use ser::core::time::{TimerNode, timer_set};
-use ser::ipc::{ShmBox, ShmStr, ShmVec};
+use ser::ipc::{Fate, Mend, ShmBox, ShmStr, ShmVec};
 use std::net::SocketAddr;
 
 ser::shm_struct! {
@@ -349,6 +348,14 @@ ser::shm_struct! {
     }
 }
 
+/// A transaction that was being changed by a process which died is given up: what it was about is repeated by the
+/// neighbours, who get it served anew.
+impl Mend for Transaction {
+    fn mend(&mut self) -> Fate {
+        Fate::Drop
+    }
+}
+
 impl Transaction {
     /// How others name it.
     pub fn id(&self) -> TxId {
@@ -393,7 +400,6 @@ impl Transaction {
     /// Nothing is repeated or waited for any more; it lingers for `ticks` and ends.
     pub fn put_on_wait(&mut self, now: u32, ticks: u32) {
         if self.wait_at == NEVER {
-            stats::add(Stat::Waiting, 1);
             self.wait_at = tick::after(now, ticks);
         }
         self.uas.repeat = Repeater::OFF;

@@ -84,7 +84,7 @@ impl Contact {
     /// Takes over all fields; a refresh with the same texts allocates nothing.
     pub fn update(&mut self, info: &ContactInfo<'_>, tag: ShmTag) -> Result<(), Full> {
         if unpack(&self.texts) != texts_of(info) {
-            self.texts = pack(info, tag)?;
+            self.texts.replace(pack(info, tag)?);
         }
         self.expires = info.expires;
         self.q = info.q;
@@ -92,6 +92,12 @@ impl Contact {
         self.flags = info.flags;
         self.socket = number_of(info.socket);
         Ok(())
+    }
+
+    /// Makes it whole after a change that was cut short: the texts are the old or the new ones, and so is each
+    /// number.
+    pub fn repair(&mut self) {
+        self.texts.repair();
     }
 
     /// Preference in thousandths, -1 unspecified.

@@ -3,9 +3,9 @@
 use crate::contact::Contact;
 use crate::record::Locked;
 use ser::core::module::api::usrloc::{Domain, Full, Record};
-use ser::ipc::{ShmList, ShmStr, ShmTable, ShmTag};
+use ser::ipc::{Fate, Mend, ShmList, ShmStr, ShmTable, ShmTag};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::AtomicI64;
 
 /// Most tables of one server.
 const MAX_DOMAINS: usize = 32;
@@ -23,8 +23,16 @@ ser::shm_struct! {
 ser::shm_struct! {
     /// Counters of one table.
     pub struct Counters {
-        pub users: AtomicI64,
         pub expired: AtomicI64,
+    }
+}
+
+/// What is there is right: the bindings of a user are in its list or not.
+impl Mend for User {
+    fn mend(&mut self) -> Fate {
+        self.contacts.repair();
+        self.contacts.iter_mut().for_each(Contact::repair);
+        Fate::Keep
     }
 }
 
@@ -83,7 +91,6 @@ impl Table {
     fn create(name: &[u8]) -> Result<Table, ser::ipc::ShmFull> {
         let tag = ShmTag::register("usrloc");
         let counters = Counters {
-            users: AtomicI64::new(0),
             expired: AtomicI64::new(0),
         };
         Ok(Table {
@@ -92,6 +99,12 @@ impl Table {
             counters: ser::ipc::shm_static(counters, tag)?,
             tag,
         })
+    }
+
+    /// How many users have bindings; a walk over the whole table.
+    pub fn count_users(&self) -> usize {
+        let buckets = self.users.iter_buckets().filter(|b| !b.looks_empty());
+        buckets.map(|bucket| bucket.lock().iter().count()).sum()
     }
 
     /// Runs `f` with the bindings of `uid`; `false` if there is no such user.
@@ -107,7 +120,6 @@ impl Table {
         let empty = user.contacts.is_empty();
         if empty {
             bucket.remove(|user| *user.uid == *uid);
-            self.counters.users.fetch_sub(1, Ordering::Relaxed);
         }
         true
     }
@@ -127,10 +139,7 @@ impl Table {
                     uid,
                     contacts: ShmList::new_in(self.tag),
                 };
-                self.counters.users.fetch_add(1, Ordering::Relaxed);
-                bucket.insert(user).map_err(|_| Full).inspect_err(|_| {
-                    self.counters.users.fetch_sub(1, Ordering::Relaxed);
-                })?
+                bucket.insert(user).map_err(|_| Full)?
             }
         };
         f(&mut Locked {
@@ -139,7 +148,6 @@ impl Table {
         });
         if user.contacts.is_empty() {
             bucket.remove(|user| *user.uid == *uid);
-            self.counters.users.fetch_sub(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -29,11 +29,7 @@ fn sweep(table: &Table, now: i64) {
         bucket.lock().retain(|user| {
             let gone = expire(user, now);
             table.counters.expired.fetch_add(gone, Ordering::Relaxed);
-            let keep = !user.contacts.is_empty();
-            if !keep {
-                table.counters.users.fetch_sub(1, Ordering::Relaxed);
-            }
-            keep
+            !user.contacts.is_empty()
         });
     }
 }

@@ -8,7 +8,7 @@ use super::Destination;
 use crate::core::net::Proto;
 use crate::core::settings::Settings;
 use crate::core::time::{self, get_ticks_raw, s_to_ticks};
-use crate::ipc::{LockRank, ShmFull, ShmTable, ShmTag, shm_static};
+use crate::ipc::{Fate, LockRank, Mend, ShmFull, ShmTable, ShmTag, shm_static};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -53,6 +53,13 @@ crate::shm_struct! {
 crate::shm_struct! {
     struct Head {
         count: AtomicI64,
+    }
+}
+
+/// A destination that is not listed is merely tried.
+impl Mend for Entry {
+    fn mend(&mut self) -> Fate {
+        Fate::Drop
     }
 }
 
@@ -136,11 +143,9 @@ pub fn clear() -> usize {
     BLACKLIST.get().map_or(0, |list| list.retain(|_| false))
 }
 
-/// In the attendant: repairs what a process that died held, and counts anew.
-pub(super) fn recover(dead: u16) {
-    if let Some(list) = BLACKLIST.get()
-        && list.table.recover(dead, |_| {}) > 0
-    {
+/// In the attendant, when the locks of processes that died were released: counts anew.
+pub(super) fn recount() {
+    if let Some(list) = BLACKLIST.get() {
         let buckets = list.table.iter_buckets();
         let count: usize = buckets.map(|bucket| bucket.lock().iter().count()).sum();
         list.head.count.store(count as i64, Ordering::Relaxed);

@@ -10,7 +10,9 @@ use super::records::{Question, RecordSet, RecordType};
 use super::walk::Known;
 use crate::core::settings::Settings;
 use crate::core::time::{TICKS_HZ, s_to_ticks};
-use crate::ipc::{BucketGuard, LockRank, ShmFull, ShmStr, ShmTable, ShmTag, shm_static};
+use crate::ipc::{
+    BucketGuard, Fate, LockRank, Mend, ShmFull, ShmStr, ShmTable, ShmTag, shm_static,
+};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
@@ -303,13 +305,18 @@ impl Cache {
         }
     }
 
-    /// Repairs what a process that died held, and counts anew.
-    pub fn recover(&self, dead: u16) {
-        if self.table.recover(dead, |_| {}) > 0 {
-            let mut used = 0;
-            self.for_each(|entry| used += entry.size() as i64);
-            self.head.used.store(used, Ordering::Relaxed);
-        }
+    /// In the attendant, when the locks of processes that died were released: counts anew.
+    pub fn recount(&self) {
+        let mut used = 0;
+        self.for_each(|entry| used += entry.size() as i64);
+        self.head.used.store(used, Ordering::Relaxed);
+    }
+}
+
+/// What is lost is asked for again.
+impl Mend for Entry {
+    fn mend(&mut self) -> Fate {
+        Fate::Drop
     }
 }
 

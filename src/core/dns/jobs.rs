@@ -16,7 +16,8 @@ use super::task::{Done, Task};
 use super::{Failure, HandlerId, Waiter};
 use crate::core::net::Proto;
 use crate::ipc::{
-    LockRank, PerProcess, ShmFull, ShmList, ShmStr, ShmTable, ShmTag, process_slot, shm_static,
+    Fate, LockRank, Mend, PerProcess, ShmFull, ShmList, ShmStr, ShmTable, ShmTag, process_slot,
+    shm_static,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use std::hash::{DefaultHasher, Hasher};
@@ -269,14 +270,23 @@ impl Jobs {
         next
     }
 
-    /// Repairs what a process that died held, and counts anew.
-    pub fn recover(&self, dead: u16) {
-        if self.table.recover(dead, |job| job.waiters.repair()) > 0 {
-            let buckets = self.table.iter_buckets();
-            let count: usize = buckets.map(|bucket| bucket.lock().iter().count()).sum();
-            self.head.count.store(count as u32, Ordering::Relaxed);
-        }
-        self.mail.of(dead).recover(dead);
+    /// In the attendant, when the locks of processes that died were released: counts anew.
+    pub fn recount(&self) {
+        let buckets = self.table.iter_buckets();
+        let count: usize = buckets.map(|bucket| bucket.lock().iter().count()).sum();
+        self.head.count.store(count as u32, Ordering::Relaxed);
+    }
+
+    /// Throws the letters away that a process which died was writing or reading.
+    pub fn forget_letters(&self, dead: u16) {
+        self.mail.iter().for_each(|mailbox| mailbox.recover(dead));
+    }
+}
+
+impl Mend for Job {
+    fn mend(&mut self) -> Fate {
+        self.waiters.repair();
+        Fate::Keep
     }
 }
 

@@ -8,7 +8,8 @@ use super::task::{Done, Task};
 use super::{Destination, Destinations, Failure};
 use crate::core::net::Proto;
 use crate::ipc::{
-    LockRank, ShmEvent, ShmFull, ShmMutex, ShmStr, ShmTag, mutex_owner, ranked, seize_mutex,
+    LockRank, ShmEvent, ShmFull, ShmMutex, ShmStr, ShmTag, mutex_owner, note_change, ranked,
+    seize_mutex,
 };
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,6 +96,7 @@ impl Mailbox {
             if self.expected.load(Ordering::Acquire) != number {
                 return;
             }
+            note_change(&*place);
             *place = Letter { number, ..letter };
         }
         self.came.happen();
@@ -107,6 +109,8 @@ impl Mailbox {
             && let Some(mut place) = seize_mutex(&self.letter, slot)
         {
             place.number = 0;
+            // Half a handle must not be dropped; what it names is found by its owner's death.
+            std::mem::forget(std::mem::replace(&mut place.body, ShmStr::EMPTY));
         }
     }
 }

@@ -57,6 +57,7 @@ pub use service::{Resolver, announce_resolver, is_resolver_wanted, want_resolver
 use crate::core::settings::Settings;
 use crate::core::stats::{activity, work};
 use crate::core::time::get_ticks_raw;
+use crate::ipc::register_recovery;
 use cache::Cache;
 use parking_lot::RwLock;
 use policy::Policy;
@@ -148,7 +149,15 @@ impl Facts for Cached<'_> {
 pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {
     crate::core::rpc::register_core(rpc::METHODS);
     service::create(settings)?;
-    blacklist::create(settings)
+    blacklist::create(settings)?;
+    register_recovery(recover);
+    Ok(())
+}
+
+/// In the attendant, when the locks of the processes `dead` were released: counts anew.
+fn recover(dead: &[u16]) {
+    service::recover(dead);
+    blacklist::recount();
 }
 
 /// What follows from the parameters together.
@@ -157,12 +166,6 @@ pub(in crate::core) fn settle(settings: &mut Settings) {
         log::warn!("WARNING: use_dns_failover needs use_dns_cache: it is off, too");
         settings.use_dns_failover = false;
     }
-}
-
-/// In the attendant: repairs what a process that died held.
-pub(in crate::core) fn recover(dead: u16) {
-    service::recover(dead);
-    blacklist::recover(dead);
 }
 
 /// What is known of `query` without waiting.

@@ -250,12 +250,14 @@ fn own(number: u64, task: &Task) -> Taken {
     }
 }
 
-/// In the attendant: repairs what a process that died held.
-pub(super) fn recover(dead: u16) {
+/// In the attendant, when the locks of the processes `dead` were released: settles their letters and counts anew.
+pub(super) fn recover(dead: &[u16]) {
     if let Some(shared) = SHARED.get() {
-        shared.jobs.recover(dead);
+        dead.iter()
+            .for_each(|&slot| shared.jobs.forget_letters(slot));
+        shared.jobs.recount();
         if let Some(cache) = &shared.cache {
-            cache.recover(dead);
+            cache.recount();
         }
     }
 }

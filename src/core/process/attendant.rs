@@ -249,7 +249,7 @@ impl Attendant {
         match fork().map_err(|e| format!("cannot fork {}: {e}", entry.desc))? {
             Forked::Parent(pid) => {
                 entry.state = State::Starting(pid);
-                entry.respawn.started(Instant::now());
+                entry.respawn.started(Instant::now(), slot);
                 shared::started(slot, pid.as_raw());
                 Ok(())
             }
@@ -397,7 +397,8 @@ impl Attendant {
         };
         let text = format_args!("child process {pid} ({}) {how}", entry.desc);
         log_fmt(level, text);
-        let delay = entry.respawn.died(Instant::now());
+        let worked = entry.respawn.has_worked(slot);
+        let delay = entry.respawn.died(Instant::now(), worked);
         if was_told(status) && delay < GRACE {
             entry.respawn.wait(Instant::now(), GRACE);
         }

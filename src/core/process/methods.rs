@@ -7,6 +7,7 @@ use crate::core::receive::quarantine;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
 use crate::core::script::program;
 use crate::core::stats::{self, Counter, cycles, work};
+use crate::ipc::check_all;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -52,6 +53,12 @@ const METHODS: &[RpcMethod] = &[
         func: children,
         doc: "Returns the number of receivers of UDP sockets, or changes that of one: socket, number.",
         ret_array: true,
+    },
+    RpcMethod {
+        name: "core.shm_check",
+        func: shm_check,
+        doc: "Verifies every structure in shared memory; a fault says what is wrong.",
+        ret_array: false,
     },
     RpcMethod {
         name: "core.tcp_info",
@@ -198,6 +205,12 @@ fn show_receivers(line: &str) -> RpcValue {
             .zip(numbers),
     );
     RpcValue::Struct(members)
+}
+
+/// Each structure is locked while it is looked at.
+fn shm_check(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    check_all().map_err(|why| RpcFault::new(500, why))?;
+    ctx.add(RpcValue::Str("ok".into()))
 }
 
 /// Connections are not there yet.

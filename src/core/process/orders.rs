@@ -8,8 +8,8 @@
 use super::idle;
 use crate::core::rpc::{RpcContext, RpcEnd, RpcFault, RpcRest, RpcValue};
 use crate::ipc::{
-    LockRank, ShmEvent, ShmMutex, ShmStr, ShmTag, mutex_owner, process_slot, ranked, seize_mutex,
-    shm_static,
+    LockRank, ShmEvent, ShmMutex, ShmStr, ShmTag, mutex_owner, note_change, process_slot, ranked,
+    register_recovery, seize_mutex, shm_static,
 };
 use rustix::event::{EventfdFlags, eventfd};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -109,6 +109,7 @@ pub(super) fn create() -> Result<(), String> {
         bell: eventfd(0, flags).map_err(|why| format!("eventfd: {why}"))?,
     };
     ORDERS.get_or_init(|| orders);
+    register_recovery(|dead| dead.iter().for_each(|&slot| recover(slot)));
     Ok(())
 }
 
@@ -176,7 +177,7 @@ pub(super) fn answer(ticket: Ticket, answer: &Answer) -> bool {
 }
 
 /// Clears what the dead process `slot` left.
-pub(super) fn recover(slot: u16) {
+fn recover(slot: u16) {
     for place in ORDERS.get().into_iter().flat_map(|orders| &orders.places) {
         if mutex_owner(place) == Some(slot) {
             // What it was about to give, or had begun to take, is void.
@@ -217,6 +218,7 @@ impl Given {
             letter.owner = process_slot();
             letter.verb = verb;
             letter.code = 0;
+            note_change(&*letter);
             letter.text.replace(text);
             letter.number += 1;
             letter.stage = Stage::Given;

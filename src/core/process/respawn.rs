@@ -1,9 +1,10 @@
 //! When the replacement of a process that died is forked: at once, unless its kind dies again and again.
 //!
-//! A process that lived for a while is replaced without delay. From the third death in a row that came soon
-//! after its start, the delay doubles up to ten seconds, so that a process that cannot live (its
+//! A process that lived for a while, or has done a piece of work, is replaced without delay. From the third death
+//! in a row that came before that, the delay doubles up to ten seconds, so that a process that cannot live (its
 //! `child_init` fails, its first message kills it) neither eats a core nor fills the log.
 
+use crate::ipc::turns;
 use std::time::{Duration, Instant};
 
 /// A process that lived longer than this did not die of its start.
@@ -20,20 +21,24 @@ pub struct Respawn {
     pub restarts: u32,
     quick: u32,
     started: Option<Instant>,
+    /// [`turns`] of the slot at that moment.
+    turns: u64,
     not_before: Option<Instant>,
 }
 
 impl Respawn {
-    /// A process was forked.
-    pub fn started(&mut self, now: Instant) {
+    /// A process was forked for `slot`.
+    pub fn started(&mut self, now: Instant, slot: u16) {
+        self.turns = turns(slot);
         self.started = Some(now);
         self.not_before = None;
     }
 
-    /// Its process died; returns how long the next one has to wait.
-    pub fn died(&mut self, now: Instant) -> Duration {
+    /// Its process died, which had `worked` or not; returns how long the next one has to wait.
+    pub fn died(&mut self, now: Instant, worked: bool) -> Duration {
         let lived = self.started.map_or(Duration::ZERO, |from| now - from);
-        self.quick = if lived < LIVED { self.quick + 1 } else { 0 };
+        let in_vain = lived < LIVED && !worked;
+        self.quick = if in_vain { self.quick + 1 } else { 0 };
         self.restarts += 1;
         let delay = match self.quick.saturating_sub(FREE) {
             0 => Duration::ZERO,
@@ -43,6 +48,11 @@ impl Respawn {
         };
         self.wait(now, delay);
         delay
+    }
+
+    /// Whether the process of `slot` has done a piece of work since it started: it waited for one, and again.
+    pub fn has_worked(&self, slot: u16) -> bool {
+        turns(slot).wrapping_sub(self.turns) > 1
     }
 
     /// Nothing is forked for this entry before `delay` has passed.
@@ -67,9 +77,9 @@ mod tests {
         let mut now = Instant::now();
         let mut delays = Vec::new();
         for _ in 0..12 {
-            respawn.started(now);
+            respawn.started(now, 900);
             now += Duration::from_millis(1);
-            let delay = respawn.died(now);
+            let delay = respawn.died(now, respawn.has_worked(900));
             assert_eq!(respawn.delay(now), delay);
             now += delay;
             assert_eq!(respawn.delay(now), Duration::ZERO);
@@ -83,13 +93,17 @@ mod tests {
     }
 
     #[test]
-    fn who_lived_is_replaced_at_once() {
+    fn who_lived_or_worked_is_replaced_at_once() {
         let mut respawn = Respawn::default();
         let mut now = Instant::now();
         for _ in 0..20 {
-            respawn.started(now);
+            respawn.started(now, 900);
             now += LIVED;
-            assert_eq!(respawn.died(now), Duration::ZERO);
+            assert_eq!(respawn.died(now, false), Duration::ZERO);
+        }
+        for _ in 0..20 {
+            respawn.started(now, 900);
+            assert_eq!(respawn.died(now, true), Duration::ZERO);
         }
     }
 }

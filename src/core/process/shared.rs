@@ -3,11 +3,14 @@
 //! Invariant: only the attendant writes an entry, except that a process may describe itself anew;
 //! an entry's slot is the slot of the attendant's own table.
 
-use super::{hooks, orders};
-use crate::core::{dns, stats, time};
+use super::hooks;
+use crate::core::stats;
 use crate::ipc::{
-    self, FIRST_THREAD_SLOT, ProcEntry, ProcState, ProcTable, held_locks, recover_processes,
+    self, FIRST_THREAD_SLOT, ProcEntry, ProcState, ProcTable, RawShmMutex, Reclaimed,
+    recover_processes, set_stuck_hook,
 };
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 use std::sync::OnceLock;
 
 /// Entries kept free at least for processes that are added while the server runs.
@@ -42,6 +45,7 @@ pub(super) fn create(tree: usize) -> Result<(), String> {
     let table = ProcTable::create(size).map_err(full)?;
     stats::create(size).map_err(full)?;
     TABLE.get_or_init(|| table);
+    set_stuck_hook(rescue_from_the_dead);
     if let Some(attendant) = table.entry(0) {
         attendant.set_desc("main");
         attendant.set_pid(std::process::id() as i32);
@@ -139,23 +143,41 @@ pub(super) fn died(slot: u16) {
     }
 }
 
-/// Repairs the allocator and the timer wheel after processes that died, and takes their locks away, so
-/// that nobody waits for them.
+/// Repairs what the processes `dead` left half-done in shared memory, and takes their locks away, so that nobody
+/// waits for them.
 pub(super) fn recover(dead: &[u16]) {
-    let locks = |&slot| (slot, held_locks(slot).unwrap_or_default());
-    let held: Vec<_> = dead.iter().map(locks).collect();
-    recover_processes(dead);
-    time::recover(dead);
-    for &slot in dead {
-        dns::recover(slot);
-        orders::recover(slot);
-    }
-    for (slot, locks) in held {
-        for lock in locks.iter().filter(|held| held.lock().force_release(slot)) {
-            let rank = lock.rank();
+    for (slot, found) in dead.iter().zip(recover_processes(dead)) {
+        for rank in &found.locks {
             log::warn!("WARNING: released the {rank} that process {slot} held");
         }
+        let Reclaimed { blocks, unknown } = found.memory;
+        if blocks > 0 {
+            log::info!("INFO: {blocks} blocks of shared memory of process {slot} given back");
+        }
+        if unknown > 0 {
+            log::warn!("WARNING: {unknown} blocks of shared memory of process {slot} may be lost");
+        }
     }
+}
+
+/// In the attendant, which waits for a lock: if its owner is dead, it cannot be reaped before; so what the lock
+/// protects is repaired here.
+fn rescue_from_the_dead(lock: &RawShmMutex, owner: u16) {
+    if ipc::process_slot() == 0 && is_dead(owner) {
+        ipc::rescue(lock, owner);
+    }
+}
+
+/// Whether the process of `slot` has ended and was not reaped.
+fn is_dead(slot: u16) -> bool {
+    let pid = TABLE
+        .get()
+        .and_then(|table| table.entry(slot))
+        .map(|e| e.pid());
+    let Some(pid @ 1..) = pid else { return false };
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    let state = waitid(Id::Pid(Pid::from_raw(pid)), flags);
+    state.is_ok_and(|state| state != WaitStatus::StillAlive)
 }
 
 /// How many processes the tree has, the attendant included.

@@ -14,6 +14,7 @@
 
 use super::fork::exit_now;
 use super::shared;
+use crate::ipc::settle;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
@@ -143,6 +144,7 @@ fn end_worker(signal: i32) -> ! {
 /// `wait` must do nothing else: no allocation, no lock, no log.
 #[inline]
 pub fn idle<T>(wait: impl FnOnce() -> T) -> T {
+    settle();
     // Only this thread's own handler looks on: the order that the compiler keeps is enough.
     IDLE.store(true, Ordering::Relaxed);
     shared::set_waiting(true);

@@ -18,6 +18,6 @@ pub use timers::{
     Handler, HandlerId, LegacyTimer, register_handler, register_timer, timer_add, timer_allow_del,
     timer_del, timer_set,
 };
-pub(in crate::core) use timers::{advance, create, recover, run_slow, wait_slow};
+pub(in crate::core) use timers::{advance, create, run_slow, wait_slow};
 
 pub use crate::ipc::{ONE_SHOT, PERIODIC, TICKS_HZ, TimerError, TimerNode};

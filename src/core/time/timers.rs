@@ -5,7 +5,7 @@ use super::{PERIODIC, s_to_ticks};
 use crate::core::stats::activity::Task;
 use crate::core::stats::work;
 use crate::ipc::{
-    Advance, Due, ONE_SHOT, ShmFull, ShmTag, TimerError, TimerNode, Wheel, shm_static,
+    Advance, Due, ONE_SHOT, ShmFull, ShmTag, TimerError, TimerNode, Wheel, settle, shm_static,
 };
 use parking_lot::RwLock;
 use std::hash::{BuildHasher, RandomState};
@@ -137,7 +137,9 @@ fn call(due: Due) -> u32 {
         return ONE_SHOT;
     };
     let run = || work::task(Task::Timer, || handler(due.tick, due.data));
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or(ONE_SHOT)
+    let next = catch_unwind(AssertUnwindSafe(run));
+    settle();
+    next.unwrap_or(ONE_SHOT)
 }
 
 /// In the timer process: brings the wheel to the present, every missed tick in order.
@@ -153,13 +155,6 @@ pub(in crate::core) fn advance() -> Advance {
 /// In the slow timer process: runs what the timer process has handed over.
 pub(in crate::core) fn run_slow() -> usize {
     wheel().map_or(0, |wheel| wheel.run_slow(call))
-}
-
-/// In the attendant: repairs what processes that died at once left half-done in the wheel.
-pub(in crate::core) fn recover(dead: &[u16]) {
-    if let Some(wheel) = wheel() {
-        wheel.recover(dead);
-    }
 }
 
 /// In the slow timer process: sleeps until there is work, at most `limit`.

@@ -40,8 +40,10 @@ impl Caches {
 /// What a block is, in the upper half of its header word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::ipc) enum State {
-    /// Somebody owns it.
-    Live,
+    /// Somebody owns it; this process slot took it.
+    Live(u16),
+    /// This process slot has freed it and gives it back when its locks are released.
+    Returned(u16),
     /// On the list of its span.
     Central,
     /// In the cache of this process slot.
@@ -53,16 +55,29 @@ pub(in crate::ipc) enum State {
 const LIVE: u16 = 0xA11C;
 const CENTRAL: u16 = 0xF4EE;
 const CACHED: u16 = 0x1000;
+const RETURNED: u16 = 0x2000;
 
-/// The header word of a small block: requested size (32 bits), tag (8), class (8), state (16).
+/// The header word of a small block: requested size (16 bits), slot that took it (16), tag (8), class (8),
+/// state (16).
 /// It always changes by one store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::ipc) struct Word(pub u64);
 
 impl Word {
     #[inline]
-    pub fn live(size: usize, tag: u8, class: usize) -> Word {
-        Word(size as u64 | u64::from(tag) << 32 | (class as u64) << 40 | u64::from(LIVE) << 48)
+    pub fn live(size: usize, tag: u8, class: usize, slot: u16) -> Word {
+        let who = size as u64 & 0xFFFF | u64::from(slot) << 16 | u64::from(tag) << 32;
+        Word(who | (class as u64) << 40 | u64::from(LIVE) << 48)
+    }
+
+    /// The same block, freed by `slot` and not given back yet.
+    pub fn returned(self, slot: u16) -> Word {
+        Word(self.0 & !(0xFFFF << 48) | u64::from(RETURNED + slot) << 48)
+    }
+
+    /// A block that was [`Word::returned`], live again.
+    pub fn revived(self) -> Word {
+        Word(self.0 & !(0xFFFF << 48) | u64::from(LIVE) << 48)
     }
 
     #[inline]
@@ -79,11 +94,18 @@ impl Word {
         (self.0 >> 48) as u16 == LIVE && self.class() < CLASSES
     }
 
+    /// Whether the owner, or `slot` that has held it back, may put it into its cache.
+    #[inline]
+    pub fn may_be_freed_by(self, slot: u16) -> bool {
+        self.is_live() || self.state() == State::Returned(slot) && self.class() < CLASSES
+    }
+
     pub fn state(self) -> State {
         match (self.0 >> 48) as u16 {
-            LIVE => State::Live,
+            LIVE => State::Live((self.0 >> 16) as u16),
             CENTRAL => State::Central,
             word @ CACHED..=0x1FFF => State::Cached(word - CACHED),
+            word @ RETURNED..=0x2FFF => State::Returned(word - RETURNED),
             _ => State::Broken,
         }
     }
@@ -100,6 +122,6 @@ impl Word {
 
     #[inline]
     pub fn size(self) -> u64 {
-        self.0 & 0xFFFF_FFFF
+        self.0 & 0xFFFF
     }
 }

@@ -20,6 +20,7 @@ use super::layout::{
 };
 use super::pages::Kind;
 use super::{Heap, ShmFull};
+use crate::ipc::fault::point;
 use crate::ipc::mutex::RawShmMutex;
 use crate::ipc::slot::ProcArea;
 
@@ -75,9 +76,11 @@ impl Heap {
             entry
                 .live
                 .store(entry.live.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            point();
             self.link(offset)
                 .store(cache.head.load(Ordering::Relaxed), Ordering::Release);
             cache.head.store(offset, Ordering::Release);
+            point();
             got += 1;
         }
         cache.count.store(
@@ -102,7 +105,9 @@ impl Heap {
             let next = self.link(offset).load(Ordering::Relaxed);
             self.word(offset)
                 .store(Word::cached(class, slot).0, Ordering::Release);
+            point();
             entry.free.store(next as u32, Ordering::Release);
+            point();
             let central = self.central(class);
             central.free.store(
                 central.free.load(Ordering::Relaxed).wrapping_sub(1),
@@ -117,6 +122,7 @@ impl Heap {
         let offset = start + u64::from(FIRST_PAYLOAD + carved * CLASS_SIZE[class]);
         self.word(offset)
             .store(Word::cached(class, slot).0, Ordering::Release);
+        point();
         entry.carved.store(carved + 1, Ordering::Release);
         Some(offset)
     }
@@ -138,6 +144,7 @@ impl Heap {
             }
             let next = self.link(offset).load(Ordering::Relaxed);
             cache.head.store(next, Ordering::Release);
+            point();
             self.put_block(slot, class, offset);
             moved += 1;
         }
@@ -160,6 +167,7 @@ impl Heap {
             && entry.carved.load(Ordering::Relaxed) == span_blocks(class);
         self.word(offset)
             .store(Word::central(class).0, Ordering::Release);
+        point();
         self.link(offset).store(
             u64::from(entry.free.load(Ordering::Relaxed)),
             Ordering::Release,
@@ -172,6 +180,7 @@ impl Heap {
             central.free.load(Ordering::Relaxed).wrapping_add(1),
             Ordering::Relaxed,
         );
+        point();
         let live = entry.live.load(Ordering::Relaxed).wrapping_sub(1);
         entry.live.store(live, Ordering::Relaxed);
         if was_full {
@@ -234,7 +243,9 @@ impl Heap {
             central.spans.load(Ordering::Relaxed).wrapping_sub(1),
             Ordering::Relaxed,
         );
+        point();
         self.unlist_span(class, span);
+        point();
         self.pages_free(slot, span);
     }
 

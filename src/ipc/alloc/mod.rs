@@ -26,8 +26,10 @@ pub(super) mod tag;
 #[cfg(test)]
 mod tests;
 
+use super::fault::{self, point};
 use super::mutex::RawShmMutex;
 use super::rank::LockRank;
+use super::recover::recovering;
 use super::segment::{self, LAYOUT_VERSION, MAGIC};
 use super::slot::{self, MAX_PROCESSES, ProcArea};
 use cache::Word;
@@ -36,6 +38,7 @@ use layout::{
     Plan, area_offset, class_of, map_offset,
 };
 use pages::Granule;
+pub(super) use recover::BlockState;
 pub use stats::{ShmStats, TagStats, shm_stats};
 pub use tag::{MAX_TAG_NAME, MAX_TAGS, ShmTag};
 
@@ -54,15 +57,35 @@ impl std::error::Error for ShmFull {}
 /// Takes `size` bytes, aligned to 16 (to 16 KiB above 32,760 bytes). The content is arbitrary.
 #[inline]
 pub(super) fn alloc(size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
+    if fault::fails() {
+        return Err(ShmFull);
+    }
     let heap = segment::heap().ok_or(ShmFull)?;
     heap.alloc(slot::area(), size, tag)
 }
 
-/// Gives back what [`alloc`] returned. A wrong or already freed offset is logged and ignored.
+/// Gives back what [`alloc`] returned; while the process holds a lock, when it has released the last one. A
+/// wrong or already freed offset is logged and ignored.
 #[inline]
 pub(super) fn free(offset: u64) {
+    let Some(heap) = segment::heap() else { return };
+    let area = slot::area();
+    if area.holds_back() && heap.hold_back(area, offset) {
+        return;
+    }
+    heap.free(area, offset);
+}
+
+/// The bytes that were asked for of the block at `offset`; `None`: there is no such block.
+pub(super) fn len_of(offset: u64) -> Option<u64> {
+    segment::heap()?.block_len(offset)
+}
+
+/// Gives back what was freed under the locks that the process has just released.
+#[cold]
+pub(super) fn give_back(area: &ProcArea) {
     if let Some(heap) = segment::heap() {
-        heap.free(slot::area(), offset);
+        area.journal.give_back(|offset| heap.free(area, offset));
     }
 }
 
@@ -193,10 +216,14 @@ impl Heap {
             offset = self.refill_or_trim(area, class)?;
         }
         let next = self.link(offset).load(Ordering::Relaxed);
-        // Killed between these two stores, the block is "cached" but on no list: `recover` finds it.
+        area.journal.take(offset);
+        point();
+        // Killed between these two stores, the block is "cached" but on no list: the journal names it.
         cache.head.store(next, Ordering::Release);
-        self.word(offset)
-            .store(Word::live(size, tag.index(), class).0, Ordering::Release);
+        point();
+        let live = Word::live(size, tag.index(), class, area.slot());
+        self.word(offset).store(live.0, Ordering::Release);
+        point();
         cache.count.store(
             cache.count.load(Ordering::Relaxed).wrapping_sub(1),
             Ordering::Relaxed,
@@ -212,17 +239,25 @@ impl Heap {
         if offset.is_multiple_of(GRANULE) {
             return self.free_large(area, offset);
         }
+        if !segment::plausible(self, offset) {
+            return bad_free(offset, Word(0));
+        }
         let header = self.word(offset);
         let word = Word(header.load(Ordering::Relaxed));
-        if !word.is_live() {
+        if !word.may_be_freed_by(area.slot()) {
             return bad_free(offset, word);
         }
         let class = word.class();
         let cache = &area.caches.0[class];
+        area.journal.free(offset);
+        point();
         header.store(Word::cached(class, area.slot()).0, Ordering::Release);
+        point();
         self.link(offset)
             .store(cache.head.load(Ordering::Relaxed), Ordering::Release);
+        point();
         cache.head.store(offset, Ordering::Release);
+        point();
         let count = cache.count.load(Ordering::Relaxed).wrapping_add(1);
         cache.count.store(count, Ordering::Relaxed);
         area.tags.note(
@@ -234,6 +269,24 @@ impl Heap {
         if count > CACHE_LIMIT[class] {
             self.flush(area, area.slot(), class, CACHE_LIMIT[class] / 2);
         }
+    }
+
+    /// Lets a block that is freed under a lock wait until the locks are released; false: it cannot wait, or
+    /// is none.
+    fn hold_back(&self, area: &ProcArea, offset: u64) -> bool {
+        if offset.is_multiple_of(GRANULE) || !segment::plausible(self, offset) {
+            return false;
+        }
+        let header = self.word(offset);
+        let word = Word(header.load(Ordering::Relaxed));
+        // The entry first: one whose header does not say so counts for nothing.
+        let waits = word.is_live() && area.journal.hold_back(offset);
+        if waits {
+            point();
+            header.store(word.returned(area.slot()).0, Ordering::Release);
+            point();
+        }
+        waits
     }
 
     /// Fills an empty cache; when memory is short gives back what is idle and tries once more.
@@ -254,7 +307,10 @@ impl Heap {
                 self.trim(area, area.slot());
                 self.pages_alloc(granules, pages::Kind::Large(tag.index()))
             })?;
-        self.granule(start).set_requested(size as u64);
+        let entry = self.granule(start);
+        entry.set_requested(size as u64);
+        entry.set_taken_by(area.slot());
+        area.journal.take(u64::from(start) << GRANULE_SHIFT);
         let real = u64::from(granules) << GRANULE_SHIFT;
         area.tags.note(tag, real, size as u64, 1);
         self.note_out(real as i64);
@@ -302,6 +358,10 @@ impl Heap {
 
 #[cold]
 fn bad_free(offset: u64, word: Word) {
+    if recovering() {
+        // Freed by the dead already: the field was dropped and not overwritten.
+        return;
+    }
     log::error!(
         "BUG: shm_free: {offset:#x} is not allocated (header {:#018x}), ignored",
         word.0

@@ -19,6 +19,7 @@ use rustix::fs::FallocateFlags;
 
 use super::layout::GRANULE_SHIFT;
 use super::{Heap, ShmFull};
+use crate::ipc::fault::point;
 use crate::ipc::mutex::RawShmMutex;
 
 /// Bins of free runs.
@@ -110,7 +111,7 @@ pub struct Granule {
     pub(super) free: AtomicU32,
     /// Span: blocks not on the span's list. Large: high half of the requested size.
     pub(super) live: AtomicU32,
-    /// Span: blocks cut until now.
+    /// Span: blocks cut until now. Large: the slot that took it.
     pub(super) carved: AtomicU32,
     /// Free run: granules that may have pages.
     dirty: AtomicU32,
@@ -123,12 +124,23 @@ impl Granule {
     }
 
     pub fn set(&self, kind: Kind, len: u32) {
+        point();
         self.word.store(Run { kind, len }.pack(), Ordering::Release);
     }
 
     pub fn set_requested(&self, bytes: u64) {
         self.free.store(bytes as u32, Ordering::Relaxed);
         self.live.store((bytes >> 32) as u32, Ordering::Relaxed);
+    }
+
+    /// Large: notes the process slot that took it.
+    pub fn set_taken_by(&self, slot: u16) {
+        self.carved.store(slot.into(), Ordering::Relaxed);
+    }
+
+    /// Large: the process slot that took it.
+    pub fn taken_by(&self) -> u16 {
+        self.carved.load(Ordering::Relaxed) as u16
     }
 
     pub fn requested(&self) -> u64 {
@@ -346,6 +358,7 @@ impl Heap {
             self.granule(start + len - 1).set(Kind::FreeEnd, start);
         }
         entry.set(Kind::Free, len);
+        point();
         pages.bins[bin].store(start, Ordering::Release);
         let word = &pages.nonempty[bin / 64];
         word.store(

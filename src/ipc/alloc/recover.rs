@@ -14,10 +14,31 @@ use lock_api::RawMutex;
 
 use super::Heap;
 use super::cache::{State, Word};
-use super::layout::{CLASS_SIZE, CLASSES, FIRST_PAYLOAD, GRANULE_SHIFT, span_blocks};
-use super::pages::Kind;
+use super::layout::{CLASS_SIZE, CLASSES, FIRST_PAYLOAD, GRANULE, GRANULE_SHIFT, span_blocks};
+use super::pages::{Granule, Kind};
 use crate::ipc::mutex::RawShmMutex;
+use crate::ipc::segment;
 use crate::ipc::slot::ProcArea;
+
+/// What a block is, and whose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::ipc) enum BlockState {
+    Small(State),
+    /// In use; the slot that took it.
+    Large(u16),
+}
+
+impl BlockState {
+    /// Whether it is in use and process `slot` took it.
+    pub fn was_taken_by(self, slot: u16) -> bool {
+        self == BlockState::Small(State::Live(slot)) || self == BlockState::Large(slot)
+    }
+
+    /// Whether process `slot` has freed it and not given back.
+    pub fn was_returned_by(self, slot: u16) -> bool {
+        self == BlockState::Small(State::Returned(slot))
+    }
+}
 
 /// True if one of the dead owns `lock`, which this process then takes over.
 fn seize(lock: &RawShmMutex, dead: &[u16]) -> bool {
@@ -73,7 +94,7 @@ impl Heap {
             if offset == 0 {
                 return;
             }
-            let known = crate::ipc::segment::plausible(self, offset);
+            let known = segment::plausible(self, offset);
             if !known
                 || Word(self.word(offset).load(Ordering::Relaxed)).state() != State::Cached(dead)
             {
@@ -129,7 +150,7 @@ impl Heap {
             let free_now = match Word(word.load(Ordering::Relaxed)).state() {
                 State::Central => true,
                 State::Cached(slot) => dead.contains(&slot),
-                State::Live | State::Broken => false,
+                State::Live(_) | State::Returned(_) | State::Broken => false,
             };
             if free_now {
                 word.store(Word::central(class).0, Ordering::Relaxed);
@@ -148,6 +169,99 @@ impl Heap {
         if free != 0 || carved < span_blocks(class) {
             self.list_span(class, span);
         }
+    }
+
+    /// Repairs what `lock` protects and releases it, if it is one of the allocator's that `dead` holds.
+    pub fn rescue(&self, lock: &RawShmMutex, dead: u16) -> bool {
+        let header = self.header();
+        if std::ptr::eq(lock, &header.pages.lock) && lock.seize(dead) {
+            self.pages_rebuild(&[dead]);
+            // SAFETY: seized by this process.
+            unsafe { lock.unlock() };
+            return true;
+        }
+        if std::ptr::eq(lock, &header.tags.lock) {
+            return lock.force_release(dead);
+        }
+        let Some(class) = (0..CLASSES).find(|&c| std::ptr::eq(lock, &header.classes[c].lock))
+        else {
+            return false;
+        };
+        let seized = lock.seize(dead);
+        if seized {
+            self.rebuild_class(class, &[dead]);
+            // SAFETY: seized by this process.
+            unsafe { lock.unlock() };
+        }
+        seized
+    }
+
+    /// The state of what may be a block; `None`: it is none that somebody has or had.
+    pub(in crate::ipc) fn block_state(&self, offset: u64) -> Option<BlockState> {
+        if offset.is_multiple_of(GRANULE) {
+            let entry = self.large(offset)?;
+            return Some(BlockState::Large(entry.taken_by()));
+        }
+        if !segment::plausible(self, offset) {
+            return None;
+        }
+        let word = Word(self.word(offset).load(Ordering::Relaxed));
+        (word.class() < CLASSES).then(|| BlockState::Small(word.state()))
+    }
+
+    fn large(&self, offset: u64) -> Option<&'static Granule> {
+        let header = self.header();
+        let start = u32::try_from(offset >> GRANULE_SHIFT).ok()?;
+        let inside = header.first_granule.load(Ordering::Relaxed)
+            ..header.end_granule.load(Ordering::Relaxed);
+        let entry = inside.contains(&start).then(|| self.granule(start))?;
+        matches!(entry.run().kind, Kind::Large(_)).then_some(entry)
+    }
+
+    /// The bytes of the block at `offset` that its owner asked for; `None`: nobody owns a block there.
+    pub(in crate::ipc) fn block_len(&self, offset: u64) -> Option<u64> {
+        match self.block_state(offset)? {
+            BlockState::Large(_) => Some(self.large(offset)?.requested()),
+            BlockState::Small(State::Live(_) | State::Returned(_)) => {
+                Some(Word(self.word(offset).load(Ordering::Relaxed)).size())
+            }
+            BlockState::Small(State::Central | State::Cached(_) | State::Broken) => None,
+        }
+    }
+
+    /// Whether somebody owns the block at `offset` and has not freed it.
+    pub(in crate::ipc) fn is_live(&self, offset: u64) -> bool {
+        let state = self.block_state(offset);
+        matches!(
+            state,
+            Some(BlockState::Large(_) | BlockState::Small(State::Live(_)))
+        )
+    }
+
+    /// A block of a dead process that turned out to be in use.
+    pub(in crate::ipc) fn keep(&self, offset: u64, state: BlockState) {
+        if let BlockState::Small(State::Returned(_)) = state {
+            let word = self.word(offset);
+            let live = Word(word.load(Ordering::Relaxed)).revived();
+            word.store(live.0, Ordering::Release);
+        }
+    }
+
+    /// A block of a dead process that turned out to be lost.
+    pub(in crate::ipc) fn take_back(&self, offset: u64, state: BlockState) {
+        self.keep(offset, state);
+        self.free(crate::ipc::slot::area(), offset);
+    }
+
+    /// A block that a dead process was moving from or to its cache, whose list is gone.
+    pub(in crate::ipc) fn return_stray(&self, offset: u64) {
+        let class = Word(self.word(offset).load(Ordering::Relaxed)).class();
+        let lock = &self.header().classes[class].lock;
+        lock.lock();
+        self.put_block(crate::ipc::slot::process_slot(), class, offset);
+        // SAFETY: locked above by this process.
+        unsafe { lock.unlock() };
+        self.note_out(-i64::from(CLASS_SIZE[class]));
     }
 
     /// Verifies every invariant of pages and classes; the text says what is wrong. Takes each lock

@@ -27,8 +27,10 @@ mod tests;
 
 use super::alloc::{ShmFull, ShmTag};
 use super::boxed::shm_static;
+use super::fault::point;
 use super::mutex::{sleep, wake};
 use super::rank::LockRank;
+use super::recover::{note_change, register_owner};
 use super::safe::ShmSafe;
 use super::segment;
 use super::slot::process_slot;
@@ -161,7 +163,22 @@ impl Wheel {
             slow_out: AtomicU32::new(0),
             running: [const { Running::new() }; 2],
         };
-        shm_static(wheel, tag)
+        let wheel = shm_static(wheel, tag)?;
+        register_owner(wheel);
+        Ok(wheel)
+    }
+
+    /// Verifies the links of every slot; returns the number of pending timers, the text says what is wrong.
+    pub fn check(&self) -> Result<usize, String> {
+        let check = |index| {
+            let slot = self.slot(index);
+            slot.lock.lock();
+            let result = slot.chain.check();
+            // SAFETY: locked above by this process.
+            unsafe { slot.lock.unlock() };
+            result
+        };
+        (0..SLOTS).map(check).sum()
     }
 
     /// The clock in ticks of 1/16 s; wraps.
@@ -226,6 +243,7 @@ impl Wheel {
     /// Links an unlinked `timer` to expire at tick `expire`, or at the next one to come; unless it
     /// was deleted meanwhile.
     fn link(&self, timer: &TimerNode, expire: u32) {
+        note_change(timer);
         loop {
             let now = self.processed.load(Ordering::Acquire);
             let expire = if distance(now, expire) <= 0 {
@@ -241,6 +259,7 @@ impl Wheel {
             if to_come {
                 timer.expire.store(expire, Ordering::Relaxed);
                 slot.chain.push_back(timer.offset());
+                point();
                 timer.place.store(index + 1, Ordering::SeqCst);
                 // A deleter sets the flag first and looks for the place second.
                 if timer.state.load(Ordering::SeqCst) & DELETED != 0 {
@@ -297,6 +316,7 @@ impl Wheel {
             if slot.chain.names(timer.offset()) {
                 slot.chain.remove(timer.offset());
             }
+            point();
             timer.place.store(0, Ordering::SeqCst);
         }
         // SAFETY: locked above by this process.

@@ -2,7 +2,8 @@
 //!
 //! Slots that the dead had locked get their links and places right again; a timer that was on its
 //! way between two slots is linked again; one whose handler was running is set again after its
-//! interval (a handler may so run twice for one expiry, never not at all).
+//! interval (a handler may so run twice for one expiry, never not at all). The tick that the timer process was
+//! running is run again.
 
 #![allow(unsafe_code)]
 
@@ -10,24 +11,21 @@ use std::sync::atomic::Ordering;
 
 use lock_api::RawMutex;
 
-use super::{SLOTS, Wheel};
+use super::{Bucket, SLOTS, TIMER, Wheel};
+use crate::ipc::mutex::RawShmMutex;
 use crate::ipc::node::Steps;
+use crate::ipc::recover::{Owner, held_locks};
+use crate::ipc::segment;
 
 impl Wheel {
-    /// Repairs what the processes `dead`, which were reaped, left behind; returns how many slots
-    /// they had locked. Name all that died at once.
-    pub fn recover(&self, dead: &[u16]) -> usize {
-        let of_the_dead = |index: &u32| {
-            self.slot(*index)
-                .lock
-                .owner()
-                .is_some_and(|slot| dead.contains(&slot))
-        };
-        let locked: Vec<u32> = (0..SLOTS).filter(of_the_dead).collect();
-        for &index in &locked {
-            self.repair_slot(index, dead);
+    /// Repairs what the processes `dead`, which were reaped, left behind. Name all that died at once.
+    fn repair(&self, dead: &[u16]) {
+        for &dead in dead {
+            for index in self.locked_by(dead) {
+                self.repair_slot(index, dead);
+            }
         }
-        for runner in &self.running {
+        for (role, runner) in self.running.iter().enumerate() {
             let slot = runner.slot.load(Ordering::Relaxed);
             if !dead.iter().any(|&dead| u32::from(dead) + 1 == slot) {
                 continue;
@@ -43,14 +41,38 @@ impl Wheel {
                 self.relink(ran, self.ticks().wrapping_add(interval));
                 runner.node.store(0, Ordering::SeqCst);
             }
+            if role == TIMER {
+                // What was not run of its tick is run with the next one; what was run is not due any more.
+                let tick = self.processed.load(Ordering::Relaxed);
+                self.processed.store(tick.wrapping_sub(1), Ordering::SeqCst);
+            }
             runner.slot.store(0, Ordering::Relaxed);
         }
-        locked.len()
     }
 
-    fn repair_slot(&self, index: u32, dead: &[u16]) {
+    /// The numbers of the slots that `dead` has locked.
+    fn locked_by(&self, dead: u16) -> Vec<u32> {
+        let of_the_dead = |&index: &u32| self.slot(index).lock.owner() == Some(dead);
+        match held_locks(dead) {
+            Some(held) => held
+                .iter()
+                .filter_map(|held| self.index_of(held.lock()))
+                .filter(of_the_dead)
+                .collect(),
+            None => (0..SLOTS).filter(of_the_dead).collect(),
+        }
+    }
+
+    /// The number of the slot that this is the lock of.
+    fn index_of(&self, lock: &RawShmMutex) -> Option<u32> {
+        let offset = segment::offset_of(lock).checked_sub(self.slots)?;
+        let index = u32::try_from(offset / size_of::<Bucket>() as u64).ok()?;
+        (index < SLOTS && std::ptr::eq(&self.slot(index).lock, lock)).then_some(index)
+    }
+
+    fn repair_slot(&self, index: u32, dead: u16) {
         let slot = self.slot(index);
-        if !dead.iter().any(|&dead| slot.lock.seize(dead)) {
+        if !slot.lock.seize(dead) {
             return;
         }
         slot.chain.repair();
@@ -77,5 +99,20 @@ impl Wheel {
             timer.place.store(0, Ordering::SeqCst);
         }
         self.link(timer, expire);
+    }
+}
+
+impl Owner for Wheel {
+    fn recover(&self, dead: &[u16]) {
+        self.repair(dead);
+    }
+
+    fn rescue(&self, lock: &RawShmMutex, dead: u16) -> bool {
+        let index = self.index_of(lock);
+        index.map(|index| self.repair_slot(index, dead)).is_some()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        Wheel::check(self).map(drop)
     }
 }

@@ -10,6 +10,7 @@ use super::{
     LEVEL0, LEVEL1, LEVEL2, MAX_DELTA, Running, SHIFT1, SHIFT2, SLOW, SLOW_LISTS, SLOW_TIMER,
     TIMER, TimerNode, Wheel, distance, slot_for,
 };
+use crate::ipc::fault::point;
 use crate::ipc::node::Steps;
 use crate::ipc::slot::process_slot;
 
@@ -99,7 +100,9 @@ impl Wheel {
         to.lock.lock();
         moving.store(offset, Ordering::Release);
         self.slot(source).chain.remove(offset);
+        point();
         to.chain.push_back(offset);
+        point();
         self.node(offset).place.store(target + 1, Ordering::SeqCst);
         moving.store(0, Ordering::Release);
         // SAFETY: locked above by this process.
@@ -148,7 +151,9 @@ impl Wheel {
             tick,
         };
         self.running[role].node.store(offset, Ordering::SeqCst);
+        point();
         self.slot(index).chain.remove(offset);
+        point();
         timer.place.store(0, Ordering::SeqCst);
         due
     }

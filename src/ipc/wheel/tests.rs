@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::ipc::tests::{fork_child, wait_child};
-use crate::ipc::{ShmBox, lease_slot, test_segment};
+use crate::ipc::{ShmBox, lease_slot, recover_processes, test_segment};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -358,8 +358,14 @@ fn a_timer_that_was_on_its_way_between_slots_is_linked_again() {
         // Plays the timer process, slot 700, in the middle of `transfer`.
         let dead = 700;
         wheel.running[TIMER].slot.store(dead + 1, Ordering::Relaxed);
-        wheel.slot(source).lock.lock_as(dead as u16);
-        wheel.slot(target).lock.lock_as(dead as u16);
+        for slot in [source, target] {
+            let lock = &wheel.slot(slot).lock;
+            crate::ipc::segment::heap()
+                .expect("a segment")
+                .area(dead as u16)
+                .note_lock(lock);
+            lock.lock_as(dead as u16);
+        }
         wheel.running[TIMER]
             .moving
             .store(timer.offset(), Ordering::Relaxed);
@@ -372,8 +378,9 @@ fn a_timer_that_was_on_its_way_between_slots_is_linked_again() {
         if stores > 2 {
             timer.place.store(source + 1, Ordering::Relaxed);
         }
-        assert_eq!(wheel.recover(&[dead as u16]), 2);
+        recover_processes(&[dead as u16]);
         assert_eq!(wheel.slot(source).lock.owner(), None);
+        assert_eq!(wheel.slot(target).lock.owner(), None);
         let due = 2 * LEVEL0 + 3;
         let mut ran = run_to(wheel, due);
         ran.sort_unstable();
@@ -397,7 +404,7 @@ fn the_timer_of_a_handler_that_was_killed_runs_again() {
         0
     });
     assert_eq!(wait_child(pid), -libc::SIGKILL);
-    wheel.recover(&[lease.slot()]);
+    recover_processes(&[lease.slot()]);
     assert!(timer.is_pending());
     wheel.advance(8, |_| 0);
     let mut ran = 0;
@@ -424,8 +431,7 @@ fn processes_killed_while_they_add_and_delete_leave_a_wheel_that_turns_on() {
         // SAFETY: a child of this test that was not yet waited for.
         unsafe { libc::kill(pid, libc::SIGKILL) };
         assert_eq!(wait_child(pid), -libc::SIGKILL);
-        crate::ipc::recover_processes(&[lease.slot()]);
-        wheel.recover(&[lease.slot()]);
+        recover_processes(&[lease.slot()]);
         for index in 0..SLOTS {
             assert!(wheel.slot(index).chain.check().is_ok());
         }
@@ -435,5 +441,45 @@ fn processes_killed_while_they_add_and_delete_leave_a_wheel_that_turns_on() {
     wheel.run_slow(|_| ONE_SHOT);
     for index in 0..SLOTS {
         assert_eq!(wheel.slot(index).chain.check(), Ok(0));
+    }
+}
+
+/// The timer process dies at each point of a tick.
+#[test]
+fn no_timer_is_forgotten_wherever_its_process_dies() {
+    for n in 0.. {
+        let wheel = wheel(100);
+        let timers: Vec<_> = (0..3).map(fast).chain((3..6).map(slow)).collect();
+        for timer in &timers {
+            wheel.add(timer, 1).expect("fresh");
+        }
+        let lease = lease_slot();
+        let pid = fork_child(lease.slot(), || {
+            crate::ipc::fault::plan_death(n);
+            wheel.advance(101, |_| PERIODIC);
+            wheel.run_slow(|_| PERIODIC);
+            0
+        });
+        let survived = wait_child(pid) == 0;
+        recover_processes(&[lease.slot()]);
+        let mut ran = std::collections::BTreeSet::new();
+        for tick in 102..106 {
+            wheel.advance(tick, |due| {
+                ran.insert(due.data);
+                PERIODIC
+            });
+            wheel.run_slow(|due| {
+                ran.insert(due.data);
+                PERIODIC
+            });
+        }
+        assert_eq!(ran.len(), timers.len(), "point {n}: {ran:?}");
+        for index in 0..SLOTS {
+            assert!(wheel.slot(index).chain.check().is_ok(), "point {n}");
+        }
+        if survived {
+            assert!(n > 50, "{n} points");
+            return;
+        }
     }
 }

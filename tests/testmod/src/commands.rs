@@ -23,6 +23,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("test_abort", abort, None),
     command("test_segv", segv, None),
     command("test_hang", hang, None),
+    command("test_fault", crate::faults::plan, None),
     command("test_fixup_panics", nothing, Some(fixup_panics)),
     Command {
         name: "test_sleep",

@@ -3,6 +3,7 @@
 //! through tm. It is not installed.
 
 mod commands;
+mod faults;
 mod hooks;
 mod life;
 mod resolving;
@@ -37,6 +38,7 @@ ser::module! {
         int("timer", &life::TIMER),
         int("rpc_port", &rpc_process::PORT),
         int("rpc_later", &rpc_process::LATER),
+        int("faults", &life::FAULTS),
         int("tm", &uac::TM),
         Param { name: "timer_uri", kind: ParamKind::Str(&uac::TIMER_URI) },
     ],

@@ -30,6 +30,8 @@ pub(crate) fn segv() {
     nix::sys::signal::kill(me, nix::sys::signal::Signal::SIGSEGV).expect("sent");
     std::thread::sleep(Duration::from_secs(10));
 }
+/// 1: `test_fault` works (see [`crate::faults`]).
+pub(crate) static FAULTS: IntParam = IntParam::new(0);
 
 const NO_RANK: i64 = 1000;
 static TIMER_CALLS: AtomicU32 = AtomicU32::new(0);
@@ -40,6 +42,9 @@ pub(crate) fn init() -> Result<(), String> {
     }
     assert!(PANIC_INIT.get() == 0, "told to panic in init");
     crate::hooks::register()?;
+    if FAULTS.get() != 0 {
+        crate::faults::init()?;
+    }
     crate::rpc_process::init()?;
     crate::uac::init()?;
     if TIMER.get() != 0 {

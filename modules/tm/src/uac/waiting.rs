@@ -6,7 +6,7 @@ use crate::table;
 use ser::core::module::api::tm::{TmCallback, TmCallbackId, TmEvent};
 use ser::core::msg::SerError;
 use ser::core::sip::FirstLine;
-use ser::ipc::{LockRank, ShmStr, ShmTable, shm_static};
+use ser::ipc::{Fate, LockRank, Mend, ShmStr, ShmTable, shm_static};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +18,13 @@ ser::shm_struct! {
         reason: ShmStr,
         /// The whole reply; empty: it was only assumed.
         reply: ShmStr,
+    }
+}
+
+/// Whoever waits there gives up when its time is over.
+impl Mend for Place {
+    fn mend(&mut self) -> Fate {
+        Fate::Drop
     }
 }
 
