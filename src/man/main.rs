@@ -80,7 +80,7 @@ fn write_pages(job: &Job) -> Result<(), String> {
     let modules = modules::load(&job.modules)?;
     write(&job.out, ser::page(&job.places))?;
     write(&job.out, ser_cfg::page(&job.places, &modules))?;
-    write(&job.out, serctl::page())
+    write(&job.out, serctl::page(&job.places))
 }
 
 fn write(out: &Path, page: Page) -> Result<(), String> {

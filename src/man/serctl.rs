@@ -1,9 +1,11 @@
 //! serctl(8).
 
+use crate::Places;
 use crate::roff::Page;
+use serctl::variables::{VARIABLES, Variable};
 use serctl::verbs::{SECTIONS, VERBS, Verb};
 
-pub fn page() -> Page {
+pub fn page(places: &Places) -> Page {
     let mut page = Page::new(
         "serctl",
         8,
@@ -18,7 +20,11 @@ pub fn page() -> Page {
          `serctl help` lists the verbs.",
     );
     page.section("OPTIONS");
-    page.item("`-s` address, `--socket` address", "where module ctl listens, as `sercmd` and `kamcmd` write it: `unixs:`path, `unixd:`path, `tcp:`host`:`port, `udp:`host`:`port (default `unixs:/tmp/ser_ctl`)");
+    page.item(
+        "`-s` address, `--socket` address",
+        "where module ctl listens, as `sercmd` and `kamcmd` write it: `unixs:`path, `unixd:`path, `tcp:`host`:`port or \
+         `udp:`host`:`port",
+    );
     page.item("`-h`, `--help`", "list the verbs");
     page.item("`-V`, `--version`", "show the version");
     page.section("VERBS");
@@ -28,6 +34,7 @@ pub fn page() -> Page {
             page.item(&call(verb), &text(verb));
         }
     }
+    variables(&mut page, places);
     page.section("EXIT STATUS");
     page.item("0", "done");
     page.item("1", "something was wrong: the call, or what it asked for");
@@ -35,6 +42,30 @@ pub fn page() -> Page {
     page.section("SEE ALSO");
     page.paragraph("`ser`(8), `ser.cfg`(5)");
     page
+}
+
+fn variables(page: &mut Page, places: &Places) {
+    page.section("ENVIRONMENT");
+    page.paragraph(
+        "Variables may stand in the environment or, a line `NAME=value` each, in one of the files below; the environment \
+         wins.",
+    );
+    for variable in VARIABLES {
+        page.item(&format!("`{}`", variable.name), &described(variable));
+    }
+    page.section("FILES");
+    let beside = places.config.replace("ser.cfg", "serctlrc");
+    page.item(
+        &format!("`{beside}`, `~/.serctlrc`"),
+        "values of the variables",
+    );
+}
+
+fn described(variable: &Variable) -> String {
+    match variable.default {
+        "" => variable.text.to_owned(),
+        default => format!("{} (default {default})", variable.text),
+    }
 }
 
 fn capital(text: &str) -> String {

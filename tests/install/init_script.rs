@@ -278,15 +278,15 @@ fn a_reload_is_asked_of_a_server_that_can_do_it() {
     let serctl = service.path("sbin/serctl");
     std::fs::remove_file(&serctl).unwrap();
     let instead = format!(
-        "#!/bin/sh\necho \"$*\" >>{}\necho core.reload\n",
+        "#!/bin/sh\necho \"$SER_CTL $*\" >>{}\necho core.reload\n",
         asked.display()
     );
     write_program(&serctl, &instead);
-    service.defaults("CTL_SOCKET=unixs:/x\n");
+    service.defaults("SER_CTL=unixs:/x\n");
     assert_eq!(service.says("reload"), line("Reloading SIP server: ser."));
     assert_eq!(
         std::fs::read_to_string(&asked).unwrap(),
-        "-s unixs:/x rpc system.listMethods\n-s unixs:/x rpc core.reload\n"
+        "unixs:/x rpc system.listMethods\nunixs:/x reload\n"
     );
     assert_eq!(service.says("force-reload").0, 0);
     assert!(is_alive(tree.attendant()));

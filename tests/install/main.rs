@@ -8,5 +8,6 @@ mod layout;
 mod man;
 mod notify;
 mod openimscore;
+mod package;
 mod run_script;
 mod systemd;
