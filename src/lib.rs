@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 10 | [`core::cli`] | flags, start order, exit codes |
 //! | 9 | [`core::process`] | attendant, process table, fork, ranks, signals; one file a role |
-//! | 8 | [`core::receive`] | `receive_msg`, script callbacks, non-SIP hooks |
+//! | 8 | [`core::receive`], [`core::overload`] | `receive_msg`, script callbacks, non-SIP hooks; 503 to what is too much |
 //! | 7 | [`core::config`] | lexer, parser, checker, compiler of ser.cfg |
 //! | 6 | [`core::script`] | the program and what runs it: actions, expressions, selects, formats |
 //! | 5 | [`core::forward`] | message building, Via, stateless forward and reply |

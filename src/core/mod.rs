@@ -9,6 +9,7 @@ pub mod log;
 pub mod module;
 pub mod msg;
 pub mod net;
+pub mod overload;
 pub mod process;
 pub mod receive;
 pub mod rpc;

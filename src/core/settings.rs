@@ -87,6 +87,14 @@ pub struct Settings {
     pub dst_blacklist_expire: u32,
     /// Seconds.
     pub dst_blacklist_gc_interval: u32,
+    /// Refuse new requests while receivers cannot keep up.
+    pub overload_control: bool,
+    /// Percent of a socket's receive queue from which on that is so.
+    pub overload_queue: u32,
+    /// Milliseconds in the queue from which on that is so; 0: any.
+    pub overload_delay: u32,
+    /// Seconds, the least that Retry-After says; 0: no Retry-After.
+    pub overload_retry_after: u32,
     /// Everything parsed and stored for a later part (tcp_*, tls_*): name → text.
     pub stored: Vec<(String, String)>,
 }
@@ -154,6 +162,10 @@ impl Default for Settings {
             dst_blacklist_mem: 250,
             dst_blacklist_expire: 60,
             dst_blacklist_gc_interval: 60,
+            overload_control: true,
+            overload_queue: 50,
+            overload_delay: 250,
+            overload_retry_after: 10,
             stored: Vec::new(),
         }
     }

@@ -1,5 +1,5 @@
 //! It does not go down: what the death, the panic or the silence of a process costs, and what not; how it goes on
-//! while processes come and go and its config changes.
+//! while processes come and go and its config changes, while there is too much to do or too little memory.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -7,7 +7,9 @@ mod common;
 mod deaths;
 mod lab;
 mod load;
+mod overload;
 mod points;
 mod quarantine;
+mod saturated;
 mod scaling;
 mod site;

@@ -1,7 +1,7 @@
 //! Recognises the ACK to a stateless reply by its To-tag, which depends on nothing but the server and
 //! the request's Via (RFC 3261 §8.2.7). Works for a short time after a reply, whichever process sent it.
 
-use ser::core::forward::tag::{TAG_LEN, TagPrefix};
+use ser::core::forward::tag::{self, TAG_LEN};
 use ser::core::msg::SipMsg;
 use ser::core::receive::script_cb::{PRE_SCRIPT_CB, REQ_TYPE_CB, register_script_cb};
 use ser::core::sip::Method;
@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Seconds after a stateless reply in which ACKs are looked at.
 const WAIT: i64 = 2;
 
-static PREFIX: OnceLock<TagPrefix> = OnceLock::new();
 /// Unix second until which ACKs are looked at; one for all processes.
 static DEADLINE: OnceLock<&'static AtomicI64> = OnceLock::new();
 
@@ -26,9 +25,7 @@ pub fn init() -> Result<(), String> {
 
 /// The tag for replies to this request.
 pub fn tag(msg: &SipMsg<'_>) -> [u8; TAG_LEN] {
-    PREFIX
-        .get_or_init(|| TagPrefix::new("SER-stateless", b'.'))
-        .tag(msg.sip.via1())
+    tag::stateless().tag(msg.sip.via1())
 }
 
 /// A reply left: ACKs are looked at from now on. The shared word is written once a second at most.

@@ -14,6 +14,7 @@ use crate::core::dns::{self, AtStart};
 use crate::core::log as ser_log;
 use crate::core::module::registry;
 use crate::core::net::{self, Listeners, SocketId, SocketInfo, udp};
+use crate::core::overload;
 use crate::core::process::daemonize::{self, Inherited, Launcher};
 use crate::core::process::pidfile::{PgidFile, PidFile};
 use crate::core::process::privileges::{Identity, Unknown};
@@ -203,6 +204,7 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
         .map_err(|_| "out of shared memory for the counters".to_string())?;
     quarantine::create().map_err(|_| "out of shared memory for the quarantine".to_string())?;
     dns::create(&plan.settings)?;
+    overload::create(&plan.settings)?;
     for socket in sockets_to_bind(plan) {
         udp::bind(socket, &plan.settings)
             .map_err(|why| format!("ERROR: udp_init: bind({}): {why}", socket.addr))?;

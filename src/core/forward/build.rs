@@ -316,7 +316,7 @@ fn sender_params<'a>(msg: &SipMsg<'a>, edits: &mut BumpVec<'_, Edit<'a>>) {
 }
 
 /// `;received=IP` of the message's source.
-pub(super) fn received_param<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
+fn received_param<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
     let mut text = BumpVec::with_capacity_in(56, msg.arena);
     text.extend_from_slice_copy(b";received=");
     push_ip(&mut text, msg.rcv.src.ip());

@@ -1,15 +1,16 @@
 //! Replies that the server itself makes to a request (SER's build_res_buf_from_sip_req; RFC 3261 §8.2.6).
 
-use super::build::{needs_received, received_param};
+use super::build::needs_received;
+use super::copied::Copied;
 use super::next_hop;
 use super::request::transmit;
-use super::text::{end_line, push_ip, push_number};
+use super::text::{push_ip, push_number};
 use crate::core::dns::Query;
 use crate::core::module::version::server_header;
 use crate::core::msg::{BumpVec, ReplyLumpKind, SerError, SipMsg};
 use crate::core::net::Proto;
 use crate::core::settings;
-use crate::core::sip::{HdrType, Header, Via};
+use crate::core::sip::{HdrType, Via};
 use std::net::SocketAddr;
 
 /// Longest Warning header that is sent.
@@ -42,12 +43,18 @@ pub fn reply_destination(msg: &SipMsg<'_>) -> Result<SocketAddr, SerError> {
         let query = Query::new(via.host, port, msg.rcv.proto);
         return Ok(next_hop::first(query)?.addr());
     }
-    let port = match (to_source_port || msg.rcv.proto != Proto::Udp, via.port_no) {
-        (true, _) => msg.rcv.src.port(),
+    let to_source_port = to_source_port || msg.rcv.proto != Proto::Udp;
+    Ok(back_to_source(msg.rcv.src, via, to_source_port))
+}
+
+/// The source, with its own port or with the Via's (RFC 3261 §18.2.2).
+pub(super) fn back_to_source(src: SocketAddr, via: &Via<'_>, own_port: bool) -> SocketAddr {
+    let port = match (own_port, via.port_no) {
+        (true, _) => src.port(),
         (false, 0) => 5060,
         (false, port) => port,
     };
-    Ok(SocketAddr::new(msg.rcv.src.ip(), port))
+    SocketAddr::new(src.ip(), port)
 }
 
 /// The reply as a datagram.
@@ -90,101 +97,21 @@ fn push_one_line(out: &mut BumpVec<'_, u8>, reason: &[u8]) {
 }
 
 fn copy_headers(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, code: u16, to_tag: Option<&[u8]>) {
-    let mut first_via = true;
-    for header in msg.sip.parsed_headers() {
-        match header.kind {
-            HdrType::Via => {
-                copy_via(msg, out, header, first_via);
-                first_via = false;
-            }
-            HdrType::To => copy_to(out, header, to_tag),
-            HdrType::From | HdrType::CallId | HdrType::CSeq => {
-                out.extend_from_slice_copy(header.raw)
-            }
-            HdrType::RecordRoute if (180..300).contains(&code) => {
-                out.extend_from_slice_copy(header.raw);
-            }
-            _ => {}
-        }
-        // The last one may be cut off, and all may end in CR alone where no LF follows.
-        end_line(out);
-    }
-}
-
-/// Every Via ends in CRLF; the topmost value gets `rport` and `received`.
-fn copy_via(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>, header: &Header<'_>, first: bool) {
-    let start = msg.sip.offset_of(header.raw);
-    let end = msg.sip.offset_of(header.body) + header.body.len();
-    let buf = msg.buf();
-    match msg.sip.via1().filter(|_| first) {
-        None => out.extend_from_slice_copy(&buf[start..end]),
-        Some(via) => {
-            let params_end = params_end(msg, via);
-            let mut at = start;
-            let wants_rport = msg.force_rport || via.rport.is_some();
-            let received = needs_received(msg, via);
-            // Replace in place what is there, in the order of the text.
-            let mut old = [
-                (via.rport_raw.filter(|_| wants_rport), true),
-                (via.received_raw.filter(|_| received), false),
-            ];
-            old.sort_by_key(|(raw, _)| raw.map_or(usize::MAX, |raw| msg.sip.offset_of(raw)));
-            for (raw, is_rport) in old {
-                let Some(raw) = raw else { continue };
-                let offset = msg.sip.offset_of(raw);
-                out.extend_from_slice_copy(&buf[at..offset]);
-                at = offset + raw.len();
-                if is_rport {
-                    push_rport(msg, out)
-                } else {
-                    out.extend_from_slice_copy(received_param(msg))
-                }
-            }
-            out.extend_from_slice_copy(&buf[at..params_end]);
-            if wants_rport && via.rport_raw.is_none() {
-                push_rport(msg, out);
-            }
-            if received && via.received_raw.is_none() {
-                out.extend_from_slice_copy(received_param(msg));
-            }
-            if buf.get(params_end) == Some(&b'(') {
-                out.push(b' ');
-            }
-            out.extend_from_slice_copy(&buf[params_end..end]);
-        }
-    }
-    out.extend_from_slice_copy(b"\r\n");
-}
-
-/// Where the parameters of a Via end: at its end, or before the comment that RFC 2543 §6.40 allows there.
-fn params_end(msg: &SipMsg<'_>, via: &Via<'_>) -> usize {
-    let start = msg.sip.offset_of(via.raw);
-    let mut end = start + via.raw.len();
-    if !via.comment.is_empty() {
-        let before = &msg.buf()[start..msg.sip.offset_of(via.comment)];
-        let open = before.iter().rposition(|&b| b == b'(').unwrap_or(0);
-        end = start + before[..open].trim_ascii_end().len();
-    }
-    end
-}
-
-fn push_rport(msg: &SipMsg<'_>, out: &mut BumpVec<'_, u8>) {
-    out.extend_from_slice_copy(b";rport=");
-    push_number(out, msg.rcv.src.port().into());
-}
-
-/// To with the tag appended behind its body, the line end kept.
-fn copy_to(out: &mut BumpVec<'_, u8>, header: &Header<'_>, to_tag: Option<&[u8]>) {
-    let Some(tag) = to_tag else {
-        out.extend_from_slice_copy(header.raw);
-        return;
+    let via = msg.sip.via1();
+    let copied = Copied {
+        buf: msg.buf(),
+        via,
+        src: msg.rcv.src,
+        rport: msg.force_rport || via.is_some_and(|via| via.rport.is_some()),
+        received: via.is_some_and(|via| needs_received(msg, via)),
     };
-    let body_end = header.body.as_ptr() as usize + header.body.len() - header.raw.as_ptr() as usize;
-    let (before, line_end) = header.raw.split_at(body_end);
-    out.extend_from_slice_copy(before);
-    out.extend_from_slice_copy(b";tag=");
-    out.extend_from_slice_copy(tag);
-    out.extend_from_slice_copy(line_end);
+    let wanted = |kind| match kind {
+        HdrType::Via | HdrType::To | HdrType::From | HdrType::CallId | HdrType::CSeq => true,
+        HdrType::RecordRoute => (180..300).contains(&code),
+        _ => false,
+    };
+    let headers = msg.sip.parsed_headers().iter();
+    copied.write(out, headers.filter(|header| wanted(header.kind)), to_tag);
 }
 
 /// Server, Content-Length, Warning, empty line, body.

@@ -4,6 +4,7 @@
 use crate::core::net::{SocketInfo, listeners};
 use crate::core::sip::Via;
 use md5::{Digest, Md5};
+use std::sync::OnceLock;
 
 /// Length of a tag in bytes.
 pub const TAG_LEN: usize = 37;
@@ -12,6 +13,12 @@ const PREFIX_LEN: usize = 33;
 /// The part of a tag that is fixed for the life of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct TagPrefix([u8; PREFIX_LEN]);
+
+/// The prefix of the tags of stateless replies.
+pub fn stateless() -> &'static TagPrefix {
+    static PREFIX: OnceLock<TagPrefix> = OnceLock::new();
+    PREFIX.get_or_init(|| TagPrefix::new("SER-stateless", b'.'))
+}
 
 impl TagPrefix {
     /// `signature` is `SER-stateless` (separator `.`) or `SER-TM/tags` (separator `-`).

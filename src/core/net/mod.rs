@@ -1,5 +1,6 @@
 //! Addresses, listening sockets, and the thin layer of system calls that reads and sends.
 
+mod backlog;
 pub mod clients;
 pub mod control;
 pub mod http;
@@ -13,6 +14,7 @@ mod socket_id;
 pub mod stream;
 pub mod udp;
 
+pub use backlog::{Backlog, backlog, last_arrival};
 pub use ip_text::parse_ip;
 pub use listeners::{
     Alias, Listeners, Named, Names, add_alias, all_sockets, build, check_self, find_socket,

@@ -5,6 +5,7 @@
 
 use super::signals::{idle, is_retiring, stop_if_told};
 use crate::core::net::{Proto, ReceiveInfo, SocketInfo, udp};
+use crate::core::overload::Gate;
 use crate::core::receive::{Outcome, receive_msg};
 use crate::core::stats::{self, Counter, work};
 use crate::ipc::Scratch;
@@ -39,6 +40,7 @@ pub(super) struct Receiver {
     /// What is received is read into it, so that others can see what this process worked on when it died.
     buffer: Scratch,
     arena: Bump,
+    gate: Gate,
 }
 
 impl Receiver {
@@ -50,6 +52,7 @@ impl Receiver {
             socket: socket.ok_or_else(|| format!("BUG: {} is not bound", info.name))?,
             buffer: Scratch::take().ok_or("BUG: this process has no buffer")?,
             arena: Bump::with_capacity(ARENA),
+            gate: Gate::new(info),
         })
     }
 
@@ -101,8 +104,10 @@ impl Receiver {
         };
         let _working = work::begin(length, source);
         let (message, arena) = (&self.buffer[..length], &self.arena);
-        // What became of it matters to streams only.
-        let _: Outcome = receive_msg(message, received, arena);
+        if self.gate.admits(message, source, arena) {
+            // What became of it matters to streams only.
+            let _: Outcome = receive_msg(message, received, arena);
+        }
         self.empty_arena();
     }
 

@@ -8,6 +8,7 @@
 //! | `first_line` | request line, status line |
 //! | `header_line`, `header` | one field: name, type, folded body |
 //! | `message` | the whole, lazily, with the first header of each type at hand |
+//! | `glance` | what a reply copies, without the rest |
 //! | `via`, `cseq`, `name_addr`, `contact`, `digest`, `value` | header bodies |
 //! | `uri`, `escape` | URIs and what users write into them |
 //! | `params`, `scan`, `block` | what these share |
@@ -19,6 +20,7 @@ mod digest;
 mod error;
 mod escape;
 mod first_line;
+mod glance;
 mod header;
 mod header_line;
 mod message;
@@ -38,6 +40,7 @@ pub use digest::{Algorithm, Credentials, Qop};
 pub use error::{BadFirstLine, BadQ, BadUri, ParseError};
 pub use escape::{normalize_tel, un_escape};
 pub use first_line::FirstLine;
+pub use glance::{Glance, RequestLine, request_line};
 pub use header::{HdrType, Header};
 pub use message::{ContactOrder, Contacts, Message};
 pub use method::{Method, MethodSet};

@@ -78,6 +78,14 @@ counters! {
     Deaths = "process.deaths",
     /// Of these: in the middle of a message or another piece of work.
     DeathsAtWork = "process.deaths_at_work",
+    /// How often a socket became overloaded.
+    Overloads = "overload.begun",
+    /// Requests answered with 503 before they were parsed, because the socket was overloaded.
+    OverloadRefused = "overload.refused",
+    /// Requests that did not even get that answer.
+    OverloadDropped = "overload.dropped",
+    /// ACKs of such answers.
+    OverloadAcks = "overload.acks",
     /// Requests forwarded without a transaction.
     FwdRequests = "fwd.requests",
     /// Replies forwarded without a transaction.

@@ -114,6 +114,13 @@ impl Drop for Working {
     }
 }
 
+/// Time that this process has spent on messages, the present one not included, in the unit of [`cycles`].
+#[inline]
+pub fn busy() -> u64 {
+    let rows = ROWS.get();
+    rows.map_or(0, |rows| rows.mine().busy.load(Ordering::Relaxed))
+}
+
 /// Runs something that may block, and counts how long it did.
 pub fn blocked<T>(kind: Blocked, wait: impl FnOnce() -> T) -> T {
     let from = cycles::now();

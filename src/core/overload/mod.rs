@@ -1,0 +1,45 @@
+//! What is done when more comes than the receivers can take: requests that would begin something new are answered
+//! with 503 before they are parsed, so that what is under way goes on (RFC 5390; RFC 6357 §5.1 "local" control by
+//! a share of the load; RFC 3261 §21.5.4).
+//!
+//! Receivers look at the queue of their socket, the more often the more they work, and never while they are idle
+//! ([`gate`]). How full it is, or how long datagrams wait in it, is the *pressure* ([`control`]). Pressure that
+//! lasts makes the socket overloaded; from then on the pressure of each moment says what share of the new requests is
+//! refused, so that the queue stays between its mark and its end instead of swinging. Every receiver of a
+//! socket sees the same state, in shared memory ([`load`]); while all is calm it costs one load of a word.
+//!
+//! A Call-ID that was refused or let in stays so for some seconds ([`verdicts`]): a retransmission does not
+//! get another answer than its request.
+
+mod class;
+mod control;
+mod gate;
+mod load;
+mod look;
+mod rpc;
+mod verdicts;
+
+pub(in crate::core) use gate::Gate;
+
+use crate::core::rpc::register_core;
+use crate::core::settings::Settings;
+use crate::core::time::{TICKS_HZ, register_handler, timer_add};
+use crate::ipc::{ShmTag, shm_static};
+
+/// Ticks between two looks at sockets that are under pressure when nobody receives from them.
+const SWEEP: u32 = 2 * TICKS_HZ;
+
+/// Makes what receivers share. In the attendant, once settings, segment and timers are there.
+pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {
+    register_core(rpc::METHODS);
+    if !settings.overload_control {
+        return Ok(());
+    }
+    let full = |_| "out of shared memory for overload control".to_string();
+    load::create().map_err(full)?;
+    verdicts::create().map_err(full)?;
+    let sweep = register_handler(look::sweep).ok_or("too many timer handlers")?;
+    // The timer process wakes for each tick anyway.
+    let timer = shm_static(sweep.fast_timer(0), ShmTag::CORE).map_err(full)?;
+    timer_add(timer, SWEEP).map_err(|e| e.to_string())
+}
