@@ -22,8 +22,8 @@ pub fn page(places: &Places) -> Page {
     page.section("OPTIONS");
     page.item(
         "`-s` address, `--socket` address",
-        "where module ctl listens, as `sercmd` and `kamcmd` write it: `unixs:`path, `unixd:`path, `tcp:`host`:`port or \
-         `udp:`host`:`port",
+        "where the server listens, as `sercmd` and `kamcmd` write it: `unixs:`path, `unixd:`path, `tcp:`host`:`port or \
+         `udp:`host`:`port; for the text protocol `fifo:`path or `unixsock:`path",
     );
     page.item("`-h`, `--help`", "list the verbs");
     page.item("`-V`, `--version`", "show the version");
@@ -39,6 +39,10 @@ pub fn page(places: &Places) -> Page {
     page.item("0", "done");
     page.item("1", "something was wrong: the call, or what it asked for");
     page.item("2", "the server cannot be reached");
+    page.item(
+        "3",
+        "`fifo`: no pipe for the reply can be made; `status`: the server does not run",
+    );
     page.section("SEE ALSO");
     page.paragraph("`ser`(8), `ser.cfg`(5)");
     page

@@ -226,6 +226,23 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_every_verb_and_every_variable() {
+        let manual = include_str!("../../docs/serctl.md");
+        // A word of code, maybe with arguments behind it.
+        let has = |name: &str| {
+            let (alone, begins) = (format!("`{name}`"), format!("`{name} "));
+            manual.contains(&alone) || manual.contains(&begins)
+        };
+        for verb in VERBS {
+            assert!(has(verb.name), "{}", verb.name);
+        }
+        for variable in crate::variables::VARIABLES {
+            let row = format!("| `{}` |", variable.name);
+            assert!(manual.contains(&row), "{row}");
+        }
+    }
+
+    #[test]
     fn every_section_has_a_heading() {
         for verb in VERBS {
             assert!(SECTIONS.iter().any(|(s, _)| *s == verb.section));
