@@ -18,6 +18,7 @@
 
 mod address;
 mod check;
+mod children;
 mod client;
 mod command_line;
 mod failure;

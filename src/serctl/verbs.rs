@@ -1,7 +1,8 @@
 //! The table of verbs. `serctl help` and the man page are made of it, and a verb runs from it.
 
 use crate::{
-    Failure, Tool, check, fifo, missing, monitor, ps, request, rpc, service, stats, top, usrloc,
+    Failure, Tool, check, children, fifo, missing, monitor, ps, request, rpc, service, stats, top,
+    usrloc,
 };
 use std::io::Write;
 
@@ -88,6 +89,7 @@ pub const VERBS: &[Verb] = &[
     verb(Section::Sight, "ps", "", "show the running processes", ps::run),
     verb(Section::Sight, "stats", "", "show the server at a glance", stats::run),
     verb(Section::Sight, "top", "[--once] [--seconds <n>] [--width <n>]", "show what each process does, live", top::run),
+    verb(Section::Sight, "children", "[--seconds <n>] [--target-ms <n>] [--rate <n>] [--json]", "watch the receivers; advise how many there should be", children::run),
     verb(Section::Sight, "monitor", "[<times>]", "show internal status again and again", monitor::run)
         .or(&["moni", "console", "con"]),
 

@@ -4,6 +4,7 @@
 mod common;
 
 mod check;
+mod children;
 mod fifo;
 mod lab;
 mod request;

@@ -1,7 +1,7 @@
 //! The RPC methods of the core that speak of processes: `core.ps`, `core.children`, `core.kill` and others.
 
 use super::orders::{self, Verb};
-use super::shared;
+use super::{receivers, shared};
 use crate::core::net::{all_sockets, queue_of, udp};
 use crate::core::receive::quarantine;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
@@ -72,6 +72,7 @@ const METHODS: &[RpcMethod] = &[
 pub(super) fn register() {
     register_core(METHODS);
     register_core(quarantine::METHODS);
+    register_core(receivers::METHODS);
 }
 
 fn ps(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {

@@ -9,7 +9,7 @@
 //! | `dns_resolver` | the resolver process |
 //! | `stream_server` | a process of a module that serves clients of stream sockets |
 //! | `fifo_server`, `unixsock_server` | the processes of those names, where they are configured |
-//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods`, `orders` | all |
+//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods`, `orders`, `receivers`, `usage` | all |
 
 mod at_work;
 mod attendant;
@@ -30,6 +30,7 @@ pub mod pidfile;
 mod post_mortem;
 pub mod privileges;
 mod pulse;
+mod receivers;
 mod respawn;
 mod retire;
 mod scale;
@@ -44,6 +45,7 @@ mod timer;
 pub mod title;
 mod udp_receiver;
 mod unixsock_server;
+mod usage;
 
 pub use attendant::{Attendant, Heritage, Stop};
 pub use fifo_server::{FifoSpec, serve_fifo};

@@ -91,6 +91,7 @@ impl Receiver {
 
     fn process(&mut self, length: usize, source: SocketAddr) {
         stats::count(Counter::RcvPackets);
+        stats::count_n(Counter::RcvBytes, length as u64);
         if !is_message(&self.buffer[..length], source) {
             stats::count(Counter::DropShort);
             return;

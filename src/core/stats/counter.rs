@@ -22,6 +22,8 @@ macro_rules! counters {
 counters! {
     /// Datagrams taken from a socket.
     RcvPackets = "rcv.packets",
+    /// Bytes in them.
+    RcvBytes = "rcv.bytes",
     /// Requests whose first line and Via could be read.
     RcvRequests = "rcv.requests",
     /// Replies whose first line and Via could be read.

@@ -8,6 +8,7 @@ pub mod activity;
 mod counter;
 pub mod cycles;
 pub mod histogram;
+pub mod queueing;
 pub mod work;
 
 pub use counter::Counter;
