@@ -11,13 +11,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use ser::core::rpc::RpcValue;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// So many names are tried for a pipe.
+const MAX_NAMES: u32 = 100;
 /// Longest reply in a datagram.
 const MAX_DATAGRAM: usize = 65_536;
 
@@ -160,21 +162,13 @@ struct ReplyPipe {
 impl ReplyPipe {
     /// The server may run as somebody else, and must be able to write to it.
     fn make(dir: &Path) -> Result<ReplyPipe, Failure> {
-        let name = own_name();
-        let path = dir.join(&name);
-        let failed = |why: io::Error| {
-            eprintln!("error opening read fifo {}: {why}", path.display());
-            // The original's exit code.
-            Failure::Silent(3)
-        };
-        let mode = Mode::from_bits_truncate(0o600);
-        mkfifo(&path, mode).map_err(|why| failed(why.into()))?;
+        let (name, path) = ReplyPipe::name_free(dir)?;
         let mut options = OpenOptions::new();
         let opened = options
             .read(true)
             .custom_flags(OFlag::O_NONBLOCK.bits())
             .open(&path);
-        let for_all = std::fs::Permissions::from_mode(0o622);
+        let for_all = Permissions::from_mode(0o622);
         let opened = opened.and_then(|reader| {
             std::fs::set_permissions(&path, for_all)?;
             Ok(reader)
@@ -182,12 +176,32 @@ impl ReplyPipe {
         match opened {
             Ok(reader) => Ok(ReplyPipe { name, path, reader }),
             Err(why) => {
-                let failure = failed(why);
                 // What was made goes again.
                 let _ = std::fs::remove_file(&path);
-                Err(failure)
+                Err(ReplyPipe::failed(&path, &why))
             }
         }
+    }
+
+    /// Makes the pipe under a name that nobody has taken, by chance or on purpose.
+    fn name_free(dir: &Path) -> Result<(String, PathBuf), Failure> {
+        let mode = Mode::from_bits_truncate(0o600);
+        for _ in 0..MAX_NAMES {
+            let name = own_name();
+            let path = dir.join(&name);
+            match mkfifo(&path, mode) {
+                Ok(()) => return Ok((name, path)),
+                Err(Errno::EEXIST) => {}
+                Err(why) => return Err(ReplyPipe::failed(&path, &why.into())),
+            }
+        }
+        Err(ReplyPipe::failed(dir, &Errno::EEXIST.into()))
+    }
+
+    /// In the original's words, with its exit code.
+    fn failed(path: &Path, why: &io::Error) -> Failure {
+        eprintln!("error opening read fifo {}: {why}", path.display());
+        Failure::Silent(3)
     }
 
     /// Until the server closes it.

@@ -139,40 +139,49 @@ fn show(value: &Value, depth: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result 
     }
 }
 
+/// Deepest nesting that is read; no server sends so much.
+const MAX_DEPTH: u32 = 32;
+
 /// The next value of a body.
 pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Value, Error> {
     let record = reader.next()?;
-    value_of(record, reader)
+    value_of(record, reader, 0)
 }
 
-fn value_of(record: Record<'_>, reader: &mut Reader<'_>) -> Result<Value, Error> {
+fn value_of(record: Record<'_>, reader: &mut Reader<'_>, depth: u32) -> Result<Value, Error> {
+    if depth > MAX_DEPTH {
+        return Err(Error::BadRecord);
+    }
     Ok(match record {
         Record::Int(n) => Value::Int(n),
         Record::Double(n) => Value::Double(n),
         Record::Str(text) | Record::Bytes(text) => Value::Str(lossy(text)),
-        Record::StructStart => Value::Struct(members(reader)?),
-        Record::ArrayStart => Value::Array(elements(reader)?),
+        Record::StructStart => Value::Struct(members(reader, depth + 1)?),
+        Record::ArrayStart => Value::Array(elements(reader, depth + 1)?),
         Record::StructEnd | Record::ArrayEnd | Record::Name(_) => return Err(Error::WrongType),
     })
 }
 
-fn members(reader: &mut Reader<'_>) -> Result<Vec<(String, Value)>, Error> {
+fn members(reader: &mut Reader<'_>, depth: u32) -> Result<Vec<(String, Value)>, Error> {
     let mut members = Vec::new();
     loop {
         match reader.next()? {
             Record::StructEnd => return Ok(members),
-            Record::Name(name) => members.push((lossy(name), read(reader)?)),
+            Record::Name(name) => {
+                let record = reader.next()?;
+                members.push((lossy(name), value_of(record, reader, depth)?));
+            }
             _ => return Err(Error::WrongType),
         }
     }
 }
 
-fn elements(reader: &mut Reader<'_>) -> Result<Vec<Value>, Error> {
+fn elements(reader: &mut Reader<'_>, depth: u32) -> Result<Vec<Value>, Error> {
     let mut values = Vec::new();
     loop {
         match reader.next()? {
             Record::ArrayEnd => return Ok(values),
-            record => values.push(value_of(record, reader)?),
+            record => values.push(value_of(record, reader, depth)?),
         }
     }
 }
@@ -249,6 +258,7 @@ mod tests {
 
     #[test]
     fn a_body_that_ends_inside_of_a_struct_is_an_error() {
+        assert!(read(&mut Reader::new(&[0x04; 100_000])).is_err());
         for body in [&[0x03][..], &[0x04], &[0x83], &[0x03, 0x10, 0x01, 0x83]] {
             assert!(read(&mut Reader::new(body)).is_err(), "{body:?}");
         }

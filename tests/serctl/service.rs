@@ -135,6 +135,35 @@ fn a_start_that_fails_says_why() {
 }
 
 #[test]
+fn without_syslog_the_server_writes_to_the_terminal() {
+    let mut server = Server::new();
+    let (pid_file, said) = (server.setup.path("pid"), server.setup.path("said"));
+    let said_file = std::fs::File::create(&said).unwrap();
+    let config = server.setup.path("ser.cfg");
+    let options = format!(
+        "-f {} -l udp:127.0.0.1:{} -n 1",
+        config.display(),
+        server.setup.port
+    );
+    let mut command = serctl();
+    command
+        .env("SERBIN", ser())
+        .env("PID_FILE", &pid_file)
+        .env("SYSLOG", "0");
+    command.env("STARTOPTIONS", options).arg("start");
+    // No pipe: the server keeps it.
+    command
+        .stdout(said_file.try_clone().unwrap())
+        .stderr(said_file);
+    assert!(command.status().unwrap().success());
+    server.trees.push(Tree::of(read_pid(&pid_file)));
+    let said = std::fs::read_to_string(said).unwrap();
+    assert!(said.contains("Starting SER : Listening on"), "{said}");
+    assert!(said.contains("started pid("), "{said}");
+    assert_eq!(server.serctl("stop").0, Some(0));
+}
+
+#[test]
 fn a_stale_pid_file_hinders_nobody_and_a_stranger_is_left_alone() {
     let mut server = Server::new();
     let file = server.setup.path("pid");

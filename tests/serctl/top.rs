@@ -207,7 +207,7 @@ fn plus_and_minus_change_the_children_of_the_socket() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_told_and_the_view_lives_on() {
+fn a_server_that_goes_away_is_told_and_seen_again_when_it_is_back() {
     let mut lab = blocking();
     let mut screen = Screen::start(top(&lab, &["--seconds", "0.2"]));
     screen.wait_for("processes", |line| line.contains("receiver 1 "));
@@ -216,6 +216,11 @@ fn a_server_that_goes_away_is_told_and_the_view_lives_on() {
     screen.wait_for("what is wrong", |line| {
         line.starts_with("error: no server at ")
     });
+    let server = lab.setup.foreground(&["-D", "-D", "-E", "-n", "3"]);
+    screen.wait_for("the keys again", |line| line.starts_with("q quit"));
+    let third = format!("receiver child=2 sock=127.0.0.1:{}", lab.setup.port);
+    let pid = server.tree.child(&third).to_string();
+    screen.wait_for("the new server", |line| line.contains(&pid));
     screen.press("q");
     assert!(screen.end().0.success());
 }

@@ -68,6 +68,8 @@ struct View {
     state: State,
     last: Snapshot,
     picture: Option<Picture>,
+    /// The message is that the server does not answer.
+    lost: bool,
 }
 
 impl View {
@@ -76,6 +78,7 @@ impl View {
             state: State::default(),
             last: first,
             picture: None,
+            lost: false,
         }
     }
 
@@ -109,10 +112,16 @@ impl View {
     fn take(&mut self, news: News) {
         match news {
             News::Look(now) => {
+                if std::mem::take(&mut self.lost) {
+                    self.state.message = None;
+                }
                 self.picture = Some(Picture::of(&self.last, &now));
                 self.last = *now;
             }
-            News::Lost(why) => self.state.message = Some(why),
+            News::Lost(why) => {
+                self.lost = true;
+                self.state.message = Some(why);
+            }
             News::Told(text) => self.state.told(text),
         }
     }

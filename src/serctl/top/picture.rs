@@ -79,7 +79,7 @@ impl Picture {
         };
         let socket = |socket: &Socket| {
             let earlier = before.sockets.iter().find(|s| s.name == socket.name);
-            let drops = earlier.map_or(0, |earlier| socket.drops - earlier.drops);
+            let drops = earlier.map_or(0, |earlier| (socket.drops - earlier.drops).max(0));
             SocketRow {
                 name: socket.name.clone(),
                 children: socket.children,
