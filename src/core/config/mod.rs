@@ -25,6 +25,7 @@ mod retired;
 mod scanner;
 mod suggest;
 
+pub use catalog::modules as known_modules;
 pub use commands::command_docs;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
 pub use load::{Loaded, Modules, load};
