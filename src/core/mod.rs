@@ -5,6 +5,7 @@ pub mod config;
 pub mod dialog;
 pub mod dns;
 pub mod forward;
+pub mod isolation;
 pub mod log;
 pub mod module;
 pub mod msg;

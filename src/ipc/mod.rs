@@ -78,8 +78,8 @@ pub use segment::{
     LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, test_segment,
 };
 pub use slot::{
-    FIRST_THREAD_SLOT, MAX_HELD, MAX_PROCESSES, SlotLease, lease_slot, lock_wait, process_slot,
-    set_process_slot, turns,
+    FIRST_THREAD_SLOT, MAX_HELD, MAX_PROCESSES, SlotLease, lease_slot, lock_wait, locks_held,
+    process_slot, set_process_slot, turns,
 };
 pub use string::ShmStr;
 pub use table::{BucketGuard, BucketRef, Removed, ShmTable};

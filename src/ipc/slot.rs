@@ -56,6 +56,11 @@ pub fn turns(slot: u16) -> u64 {
     heap.map_or(0, |heap| heap.area(slot).turns.load(Ordering::Relaxed))
 }
 
+/// How many locks this process holds.
+pub fn locks_held() -> u32 {
+    area().held_len.load(Ordering::Relaxed)
+}
+
 impl ProcArea {
     /// The process has nothing half-done.
     #[inline]

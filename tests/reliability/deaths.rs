@@ -50,13 +50,11 @@ fn the_message_that_a_process_died_of_is_told_once_with_its_place_in_the_script(
 
 #[test]
 fn a_process_that_is_killed_before_the_script_runs_is_told_with_what_it_had_received() {
-    let lab = Lab::new(&format!(
-        "modparam(\"testmod\", \"segv_before\", 1)\n{SCRIPT}"
-    ));
+    let lab = Lab::new(&format!("modparam(\"testmod\", \"trouble\", 1)\n{SCRIPT}"));
     let phone = Phone::new();
-    phone.send(phone.request("BEFORE", "sip:localhost"), lab.addr());
+    phone.send(phone.request("SEGV_BEFORE", "sip:localhost"), lab.addr());
     lab.answers();
-    let place = format!("BEFORE from {}, Call-ID call", phone.addr());
+    let place = format!("SEGV_BEFORE from {}, Call-ID call", phone.addr());
     lab.wait_for(&place);
     let log = lab.log();
     assert!(log.contains("@localhost, outside of the script; "), "{log}");

@@ -8,6 +8,7 @@ mod deaths;
 mod lab;
 mod load;
 mod overload;
+mod panics;
 mod points;
 mod quarantine;
 mod saturated;

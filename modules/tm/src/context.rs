@@ -2,9 +2,9 @@
 //! one that is yet to be made.
 
 use crate::table::TxId;
-use ser::core::stats::{Counter, count};
+use ser::core::isolation;
+use ser::core::stats::{Counter, count, work};
 use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How the message and the transactions were compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -60,9 +60,9 @@ pub fn reset() {
 
 /// Runs a route in the context of a transaction; a panic costs the route, not the transaction.
 pub fn guarded(context: Context, what: &str, route: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(|| inside(context, route))).is_err() {
+    if isolation::catch(|| inside(context, route)).is_none() {
         count(Counter::Panics);
-        log::error!("ERROR: tm: panic in {what}");
+        log::error!("ERROR: tm: panic in {what}, line {}", work::line());
     }
 }
 

@@ -5,7 +5,7 @@ use crate::context;
 use crate::forward::{self, Hop};
 use crate::newtran::{NewTran, newtran};
 use crate::table::{self, TxId};
-use crate::transaction::{Flag, Transaction};
+use crate::transaction::{Branch, BranchFlag, Flag, Transaction};
 use crate::{avps, params};
 use ser::core::dns::{self, Query};
 use ser::core::forward::{Target, forward as forward_stateless};
@@ -136,9 +136,33 @@ fn keep(t: &mut Transaction, msg: &mut SipMsg<'_>) {
     }
 }
 
+/// The script panicked: the sender of the request gets a 500, unless branches of a transaction will answer it.
+fn after_panic(msg: &mut SipMsg<'_>, id: TxId, created: bool) {
+    let waits = |t: &mut Transaction| {
+        // Who replicates a request answers it without the transaction.
+        let asked = |b: &Branch| b.state.is_pending() || b.has(BranchFlag::InScript);
+        let waits = t.uas.state.is_final() || t.branches.iter().any(asked);
+        (!t.has(Flag::Local)).then_some(waits)
+    };
+    match table::with(id, waits).flatten() {
+        // A retransmission: whoever works on the first one answers.
+        Some(_) if !created => msg.settled = true,
+        Some(true) => msg.settled = true,
+        Some(false) => {
+            if let Err(error) = forward::reply_now(msg, id, 500, b"Server Internal Error") {
+                log::error!("ERROR: tm: the script panicked, 500 not sent: {error}");
+            }
+        }
+        None => {}
+    }
+}
+
 /// After the script: keeps what it changed late, and ends a transaction that it made and left alone.
 pub fn after_script(msg: &mut SipMsg<'_>) {
     let ctx = context::get();
+    if let Some(id) = ctx.transaction.filter(|_| msg.panicked) {
+        after_panic(msg, id, ctx.created);
+    }
     let Some(id) = ctx.transaction.filter(|_| ctx.created) else {
         return;
     };

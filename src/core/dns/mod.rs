@@ -54,14 +54,14 @@ pub use query::{Query, default_port};
 pub use records::{Naptr, RecordSet, RecordType, Srv};
 pub use service::{Resolver, announce_resolver, is_resolver_wanted, want_resolver};
 
+use crate::core::isolation;
 use crate::core::settings::Settings;
-use crate::core::stats::{activity, work};
+use crate::core::stats::activity;
 use crate::core::time::get_ticks_raw;
 use crate::ipc::register_recovery;
 use cache::Cache;
 use parking_lot::RwLock;
 use policy::Policy;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use task::{Done, Task};
 use walk::{Facts, Step};
 
@@ -110,8 +110,9 @@ fn call(id: HandlerId, data: [u64; 4], done: &Done) {
         return;
     };
     let outcome = done.clone().destinations();
-    let run = || work::task(activity::Task::Name, || handler(data, &outcome));
-    let _ = catch_unwind(AssertUnwindSafe(run));
+    isolation::task(activity::Task::Name, "who waited for a name", || {
+        handler(data, &outcome)
+    });
 }
 
 /// What [`resolve`] knows at once.

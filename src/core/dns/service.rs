@@ -11,14 +11,15 @@ use super::jobs::{Jobs, Taken};
 use super::policy::Policy;
 use super::task::{Done, Task};
 use super::{Failure, Waiter};
+use crate::core::isolation;
 use crate::core::settings::{self, Settings};
 use crate::core::stats::work::{self, Blocked};
+use crate::core::stats::{Counter, count};
 use crate::core::time;
 use crate::ipc::MAX_PROCESSES;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -117,7 +118,8 @@ impl Resolver {
     pub fn work(&mut self) {
         let Some(shared) = SHARED.get() else { return };
         let work = || with_engine(|engine| engine.work(Some(&shared.jobs), Duration::ZERO));
-        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        if isolation::catch(work).is_none() {
+            count(Counter::TaskPanics);
             match host_engine(shared) {
                 Ok(fd) => self.fd = fd,
                 Err(why) => {

@@ -26,7 +26,9 @@ pub fn send_reply(
     let buf = build_reply(msg, code, reason, to_tag)?;
     let to = reply_destination(msg)?;
     let socket = msg.rcv.socket.ok_or(SerError::NO_SOCKET)?;
-    transmit(socket, buf, to)
+    transmit(socket, buf, to)?;
+    msg.settled |= code >= 200;
+    Ok(())
 }
 
 /// Where replies to this request go: back to the source, to its port if it asks for that (`rport`),

@@ -38,7 +38,10 @@ pub fn set_onsend_hook(hook: OnSendHook) {
 /// or for a fixed target the one the request came by. 1, or a negative error, also left in the message.
 pub fn forward(msg: &mut SipMsg<'_>, target: &Target, proto: Option<Proto>) -> i32 {
     match try_forward(msg, target, proto) {
-        Ok(()) => 1,
+        Ok(()) => {
+            msg.settled = true;
+            1
+        }
         Err(error) => {
             msg.error = error;
             error.0

@@ -57,6 +57,11 @@ pub struct SipMsg<'a> {
     pub onsend: Option<OnSend<'a>>,
     /// A transaction has answered this request with a final reply: no other final one may follow.
     pub answered: bool,
+    /// Nothing more is owed to the sender of this request: a final reply was sent, or the request was sent on.
+    pub settled: bool,
+    /// The script panicked. A module that holds the request for its sender answers it in its callback after the
+    /// script, and says so in `settled`.
+    pub panicked: bool,
     /// Value of Max-Forwards after `maxfwd` changed it in an edit.
     pub max_forwards: Option<u32>,
     now: Option<i64>,
@@ -90,6 +95,8 @@ impl<'a> SipMsg<'a> {
             retcode: 0,
             onsend: None,
             answered: false,
+            settled: false,
+            panicked: false,
             max_forwards: None,
             now: None,
         }

@@ -6,6 +6,8 @@
 
 use super::patience::{has_gone, write_patiently};
 use super::stream::Stream;
+use crate::core::isolation;
+use crate::core::stats::{Counter, count};
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpListener;
@@ -262,6 +264,16 @@ impl<T: Talk> Client<T> {
     }
 }
 
+/// Goes on with a client; one with whom that panics is let go.
+fn serve<T: Talk>(client: &mut Client<T>, ready: bool) -> bool {
+    let stays = isolation::catch(|| client.go_on(ready));
+    if stays.is_none() {
+        count(Counter::TaskPanics);
+        log::error!("ERROR: panic while a client of remote control was served: it is let go");
+    }
+    stays.unwrap_or(false)
+}
+
 /// All clients of a process.
 pub struct Clients<T> {
     all: Vec<Client<T>>,
@@ -289,7 +301,7 @@ impl<T: Talk> Clients<T> {
         let (of_listeners, of_clients) = ready.split_at(listeners.len());
         let mut of_clients = of_clients.iter();
         self.all
-            .retain_mut(|client| client.go_on(of_clients.next() == Some(&true)));
+            .retain_mut(|client| serve(client, of_clients.next() == Some(&true)));
         for (number, listener) in listeners.iter().enumerate() {
             if of_listeners[number] {
                 self.accept(listener, || make(number));

@@ -4,6 +4,7 @@ mod counters;
 mod nonsip;
 pub mod quarantine;
 mod receive_msg;
+mod refuse;
 pub mod script_cb;
 
 pub use nonsip::{NonSipHook, NonSipResult, register_nonsip_msg_hook};

@@ -5,8 +5,10 @@
 //!    route, 6. post-request callbacks; a *reply*: 7. pre-reply callbacks, 8. default onreply route,
 //! 9. forward by Via (modules first), 10. post-reply callbacks; 11. attributes and memory go with the arena.
 
+use super::refuse::refuse;
 use super::{NonSipResult, counters, nonsip, quarantine, script_cb};
 use crate::core::forward::forward_reply;
+use crate::core::isolation;
 use crate::core::msg::{RouteKind, SipMsg};
 use crate::core::net::ReceiveInfo;
 use crate::core::script;
@@ -14,7 +16,6 @@ use crate::core::sip::{FirstLine, Message};
 use crate::core::stats::{Counter, count, work};
 use bumpalo::Bump;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What became of the message, for the caller that owns the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +42,7 @@ pub fn receive_msg(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
         );
         return Outcome::Done;
     }
-    catch_unwind(AssertUnwindSafe(|| process(buf, rcv, arena))).unwrap_or_else(|_| {
+    isolation::catch(|| process(buf, rcv, arena)).unwrap_or_else(|| {
         tell_panic(buf, rcv);
         Outcome::Failed
     })
@@ -58,16 +59,14 @@ fn tell_panic(buf: &[u8], rcv: ReceiveInfo) {
     );
 }
 
-/// Runs the script and what belongs to it. `None`: it panicked; what follows (the modules' callbacks
+/// Runs the script or what belongs to it. `None`: it panicked; what follows (the modules' callbacks
 /// that clean up after a message) is done all the same.
-fn guarded<'a>(msg: &mut SipMsg<'a>, f: impl FnOnce(&mut SipMsg<'a>) -> i32) -> Option<i32> {
-    match catch_unwind(AssertUnwindSafe(|| f(msg))) {
-        Ok(value) => Some(value),
-        Err(_) => {
-            tell_panic(msg.buf(), msg.rcv);
-            None
-        }
+fn guarded<'a, T>(msg: &mut SipMsg<'a>, f: impl FnOnce(&mut SipMsg<'a>) -> T) -> Option<T> {
+    let done = isolation::catch(|| f(msg));
+    if done.is_none() {
+        tell_panic(msg.buf(), msg.rcv);
     }
+    done
 }
 
 /// A stranger's bytes in the log: they can neither end the line nor steer a terminal.
@@ -112,17 +111,29 @@ fn request(msg: &mut SipMsg<'_>, version: &[u8]) -> Outcome {
         log::error!("ERROR: receive_msg: no via found in request");
         return Outcome::Failed;
     }
-    if !script_cb::exec_pre_req_cb(msg) {
-        count(Counter::DropCallback);
-        return Outcome::Done;
+    match guarded(msg, script_cb::exec_pre_req_cb) {
+        Some(true) => {}
+        Some(false) => {
+            count(Counter::DropCallback);
+            return Outcome::Done;
+        }
+        // Modules have not all heard of the message: it does not get as far as the callbacks after it.
+        None => {
+            guarded(msg, refuse);
+            return Outcome::Failed;
+        }
     }
     msg.route_kind = RouteKind::Request;
     let result = guarded(msg, script::run_request_route);
+    msg.panicked = result.is_none();
     if result.is_some_and(|value| value < 0) {
         count(Counter::ScriptErrors);
         log::warn!("WARNING: receive_msg: error while trying script");
     }
-    script_cb::exec_post_req_cb(msg);
+    guarded(msg, script_cb::exec_post_req_cb);
+    if msg.panicked {
+        guarded(msg, refuse);
+    }
     outcome(result)
 }
 

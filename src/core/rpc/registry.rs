@@ -3,11 +3,10 @@
 //! Invariant: methods are added before the first fork only, so every process knows the same ones.
 
 use super::{RpcContext, RpcFault, RpcMethod, core_methods, system};
+use crate::core::isolation;
 use crate::core::module::registry;
 use crate::core::stats::activity::Task;
-use crate::core::stats::{Counter, count, work};
 use parking_lot::RwLock;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 static ADDED: RwLock<Vec<&'static [RpcMethod]>> = RwLock::new(Vec::new());
 
@@ -33,10 +32,7 @@ pub fn find(name: &[u8]) -> Option<&'static RpcMethod> {
 
 /// Runs a method; a panic in it is a fault.
 pub fn call(method: &RpcMethod, ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    let run = || work::task(Task::Rpc, || (method.func)(ctx));
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        count(Counter::Panics);
-        log::error!("ERROR: rpc: panic in method {}", method.name);
-        Err(RpcFault::new(500, "Internal Server Error"))
-    })
+    let what = format_args!("RPC method {}", method.name);
+    isolation::task(Task::Rpc, what, || (method.func)(ctx))
+        .unwrap_or_else(|| Err(RpcFault::new(500, "Internal Server Error")))
 }

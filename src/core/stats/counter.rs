@@ -76,6 +76,8 @@ counters! {
     ScriptErrors = "script.errors",
     /// Messages that caused a panic, which was caught at the message's border.
     Panics = "script.panics",
+    /// Other pieces of work that ended in a panic: handlers of timers and of names, RPC methods.
+    TaskPanics = "task.panics",
     /// Processes that died and were not told to.
     Deaths = "process.deaths",
     /// Of these: in the middle of a message or another piece of work.

@@ -2,14 +2,13 @@
 
 use super::clock::{since_boot, whole_ticks};
 use super::{PERIODIC, s_to_ticks};
+use crate::core::isolation;
 use crate::core::stats::activity::Task;
-use crate::core::stats::work;
 use crate::ipc::{
     Advance, Due, ONE_SHOT, ShmFull, ShmTag, TimerError, TimerNode, Wheel, settle, shm_static,
 };
 use parking_lot::RwLock;
 use std::hash::{BuildHasher, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -123,8 +122,8 @@ fn run_legacy(_tick: u32, number: u64) -> u32 {
     let entry = LEGACY.read().get(number as usize).copied();
     if let Some((timer, param)) = entry {
         let seconds = super::get_ticks();
-        // A panic costs this one call; the hook has told it.
-        let _ = catch_unwind(AssertUnwindSafe(|| timer(seconds, param)));
+        // A panic costs this one call.
+        isolation::task(Task::Timer, "a module's timer", || timer(seconds, param));
     }
     PERIODIC
 }
@@ -136,8 +135,9 @@ fn call(due: Due) -> u32 {
         log::error!("BUG: timer with unknown handler {}", due.callback);
         return ONE_SHOT;
     };
-    let run = || work::task(Task::Timer, || handler(due.tick, due.data));
-    let next = catch_unwind(AssertUnwindSafe(run));
+    let next = isolation::task(Task::Timer, "the handler of a timer", || {
+        handler(due.tick, due.data)
+    });
     settle();
     next.unwrap_or(ONE_SHOT)
 }

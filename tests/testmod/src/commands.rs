@@ -19,6 +19,7 @@ const fn command(name: &'static str, func: CmdFn, fixup: Option<FixupFn>) -> Com
 pub(crate) const COMMANDS: &[Command] = &[
     command("test_panic", panic, None),
     command("test_panic_locked", panic_locked, Some(make_lock)),
+    command("test_panic_keeping", panic_keeping, Some(make_lock)),
     command("test_lock", lock, Some(make_lock)),
     command("test_abort", abort, None),
     command("test_segv", segv, None),
@@ -82,6 +83,13 @@ fn panic_locked(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
     let mut counter = COUNTER.get().expect("made by the fixup").lock();
     *counter += 1;
     panic!("told to panic with {}", *counter)
+}
+
+/// The same, but the lock is not released when the panic passes by.
+fn panic_keeping(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    let counter = COUNTER.get().expect("made by the fixup").lock();
+    std::mem::forget(counter);
+    panic!("told to panic and to keep the lock")
 }
 
 /// Takes and releases that lock.

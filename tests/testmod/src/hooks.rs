@@ -14,8 +14,9 @@ pub(crate) static CALLBACKS: IntParam = IntParam::new(0);
 pub(crate) static PRE_RESULT: IntParam = IntParam::new(1);
 /// What the second non-SIP hook returns; the first passes. 99: there are none.
 pub(crate) static NONSIP_RESULT: IntParam = IntParam::new(99);
-/// 1: a callback before the script ends its process at a request BEFORE.
-pub(crate) static SEGV_BEFORE: IntParam = IntParam::new(0);
+/// 1: a callback before the script ends its process at a request SEGV_BEFORE, and panics at a request PANIC_BEFORE; one
+/// after the script panics at PANIC_AFTER.
+pub(crate) static TROUBLE: IntParam = IntParam::new(0);
 /// What `response` returns.
 pub(crate) static RESPONSE_RESULT: IntParam = IntParam::new(1);
 
@@ -26,8 +27,9 @@ pub(crate) fn register() -> Result<(), String> {
             register_script_cb(post, POST_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, number)?;
         }
     }
-    if SEGV_BEFORE.get() != 0 {
-        register_script_cb(segv_before, PRE_SCRIPT_CB | REQ_TYPE_CB, 0)?;
+    if TROUBLE.get() != 0 {
+        register_script_cb(trouble, PRE_SCRIPT_CB | REQ_TYPE_CB, 0)?;
+        register_script_cb(trouble_after, POST_SCRIPT_CB | REQ_TYPE_CB, 0)?;
     }
     if NONSIP_RESULT.get() != 99 {
         register_nonsip_msg_hook(passing_hook);
@@ -45,10 +47,22 @@ fn pre(_msg: &mut SipMsg<'_>, number: usize) -> i32 {
     }
 }
 
-fn segv_before(msg: &mut SipMsg<'_>, _: usize) -> i32 {
-    if msg.buf().starts_with(b"BEFORE") {
+fn trouble(msg: &mut SipMsg<'_>, _: usize) -> i32 {
+    if msg.buf().starts_with(b"SEGV_BEFORE") {
         crate::life::segv();
     }
+    assert!(
+        !msg.buf().starts_with(b"PANIC_BEFORE"),
+        "told to panic before the script"
+    );
+    1
+}
+
+fn trouble_after(msg: &mut SipMsg<'_>, _: usize) -> i32 {
+    assert!(
+        !msg.buf().starts_with(b"PANIC_AFTER"),
+        "told to panic after the script"
+    );
     1
 }
 

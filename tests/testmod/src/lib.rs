@@ -32,7 +32,7 @@ ser::module! {
         int("workers", &life::WORKERS),
         int("callbacks", &hooks::CALLBACKS),
         int("pre_result", &hooks::PRE_RESULT),
-        int("segv_before", &hooks::SEGV_BEFORE),
+        int("trouble", &hooks::TROUBLE),
         int("nonsip_result", &hooks::NONSIP_RESULT),
         int("response_result", &hooks::RESPONSE_RESULT),
         int("timer", &life::TIMER),
