@@ -5,6 +5,7 @@
 mod common;
 
 mod deaths;
+mod kills;
 mod lab;
 mod load;
 mod overload;

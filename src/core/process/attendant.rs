@@ -325,6 +325,13 @@ impl Attendant {
             State::Starting(pid) => {
                 entry.state = State::Running(pid);
                 shared::running(slot);
+                if let Some(gap) = entry.respawn.ready(Instant::now()) {
+                    let ms = gap.as_secs_f64() * 1000.0;
+                    log::warn!(
+                        "WARNING: {} is replaced after {ms:.1} ms by {pid}",
+                        entry.desc
+                    );
+                }
             }
             // Ready, but not needed any more.
             State::Retiring(_) if why.is_empty() => {}
@@ -398,7 +405,8 @@ impl Attendant {
         let text = format_args!("child process {pid} ({}) {how}", entry.desc);
         log_fmt(level, text);
         let worked = entry.respawn.has_worked(slot);
-        let delay = entry.respawn.died(Instant::now(), worked);
+        let killed = matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _));
+        let delay = entry.respawn.died(Instant::now(), worked, killed);
         if was_told(status) && delay < GRACE {
             entry.respawn.wait(Instant::now(), GRACE);
         }

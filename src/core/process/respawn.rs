@@ -24,6 +24,8 @@ pub struct Respawn {
     /// [`turns`] of the slot at that moment.
     turns: u64,
     not_before: Option<Instant>,
+    /// When the last one was found dead; `None` once its replacement is at work.
+    died: Option<Instant>,
 }
 
 impl Respawn {
@@ -34,12 +36,15 @@ impl Respawn {
         self.not_before = None;
     }
 
-    /// Its process died, which had `worked` or not; returns how long the next one has to wait.
-    pub fn died(&mut self, now: Instant, worked: bool) -> Duration {
+    /// Its process died, which had `worked` or not, and was `killed` by somebody or died by itself; returns how long
+    /// the next one has to wait.
+    pub fn died(&mut self, now: Instant, worked: bool, killed: bool) -> Duration {
         let lived = self.started.map_or(Duration::ZERO, |from| now - from);
-        let in_vain = lived < LIVED && !worked;
+        let long = if killed { LIVED / 10 } else { LIVED };
+        let in_vain = lived < long && !worked;
         self.quick = if in_vain { self.quick + 1 } else { 0 };
         self.restarts += 1;
+        self.died = Some(now);
         let delay = match self.quick.saturating_sub(FREE) {
             0 => Duration::ZERO,
             n => FIRST_DELAY
@@ -53,6 +58,11 @@ impl Respawn {
     /// Whether the process of `slot` has done a piece of work since it started: it waited for one, and again.
     pub fn has_worked(&self, slot: u16) -> bool {
         turns(slot).wrapping_sub(self.turns) > 1
+    }
+
+    /// A process is at work; how long there was none. `None`: it replaces nobody.
+    pub fn ready(&mut self, now: Instant) -> Option<Duration> {
+        self.died.take().map(|died| now - died)
     }
 
     /// Nothing is forked for this entry before `delay` has passed.
@@ -79,7 +89,7 @@ mod tests {
         for _ in 0..12 {
             respawn.started(now, 900);
             now += Duration::from_millis(1);
-            let delay = respawn.died(now, respawn.has_worked(900));
+            let delay = respawn.died(now, respawn.has_worked(900), false);
             assert_eq!(respawn.delay(now), delay);
             now += delay;
             assert_eq!(respawn.delay(now), Duration::ZERO);
@@ -99,11 +109,19 @@ mod tests {
         for _ in 0..20 {
             respawn.started(now, 900);
             now += LIVED;
-            assert_eq!(respawn.died(now, false), Duration::ZERO);
+            assert_eq!(respawn.died(now, false, false), Duration::ZERO);
         }
         for _ in 0..20 {
             respawn.started(now, 900);
-            assert_eq!(respawn.died(now, true), Duration::ZERO);
+            now += LIVED / 5;
+            assert_eq!(respawn.died(now, false, true), Duration::ZERO);
+        }
+        let gap = Duration::from_millis(3);
+        assert_eq!(respawn.ready(now + gap), Some(gap));
+        assert_eq!(respawn.ready(now + gap), None);
+        for _ in 0..20 {
+            respawn.started(now, 900);
+            assert_eq!(respawn.died(now, true, false), Duration::ZERO);
         }
     }
 }
