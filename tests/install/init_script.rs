@@ -263,7 +263,10 @@ fn a_reload_that_the_server_cannot_do_says_so_and_changes_nothing() {
     let tree = service.start();
     let (status, _, wrong) = service.says("reload");
     assert_eq!(status, 3);
-    assert!(wrong.ends_with("\nNothing has changed. Use restart."), "{wrong}");
+    assert!(
+        wrong.ends_with("\nNothing has changed. Use restart."),
+        "{wrong}"
+    );
     assert!(is_alive(tree.attendant()));
     // What has to be in force afterwards is, at the price of a restart.
     let second = service.started_by("force-reload");
