@@ -136,7 +136,7 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
 fn service_times(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     for process in shared::processes() {
         let done = work::of_process(process.slot).unwrap_or_default();
-        let times = times(&done);
+        let times = service_times_of(&done);
         if !times.is_empty() {
             ctx.add(RpcValue::Struct(vec![
                 ("slot", RpcValue::Int(process.slot.into())),
@@ -148,7 +148,7 @@ fn service_times(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
 }
 
 /// `NANOSECONDS:COUNT` with blanks between: how many messages took at most so long, and longer than the pair before.
-fn times(done: &work::Done) -> String {
+pub(super) fn service_times_of(done: &work::Done) -> String {
     let pair = |(end, count)| format!("{:.0}:{count}", cycles::to_us(end) * 1000.0);
     let pairs: Vec<String> = done.latency.buckets().map(pair).collect();
     pairs.join(" ")

@@ -1,10 +1,10 @@
 //! The RPC methods that `serctl children` asks: `core.receivers`, `core.machine`.
 
+use super::methods::service_times_of;
 use super::{shared, usage};
 use crate::core::net::all_sockets;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue};
-use crate::core::stats::{self, Counter, cycles, work};
-use std::fmt::Write;
+use crate::core::stats::{self, Counter, work};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -56,7 +56,10 @@ fn receivers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         if let Some(memory) = usage::private_memory(process.pid) {
             members.push(("memory", RpcValue::Int(memory as i64)));
         }
-        members.push(("service_times", RpcValue::Str(times(&done).into())));
+        members.push((
+            "service_times",
+            RpcValue::Str(service_times_of(&done).into()),
+        ));
         ctx.add(RpcValue::Struct(members))?;
     }
     Ok(())
@@ -73,21 +76,6 @@ fn socket_of(desc: &str) -> Option<String> {
     let socket = all_sockets().find(|socket| is_named(&socket.name, socket.port()))?;
     let proto = socket.proto.name();
     Some(format!("{proto}:{}:{}", socket.addr_str, socket.port()))
-}
-
-/// `NANOSECONDS:COUNT` with blanks between: how many messages took at most so long, and longer than the one before.
-fn times(done: &work::Done) -> String {
-    let mut text = String::new();
-    for (end, count) in done.latency.buckets() {
-        let nanos = cycles::to_us(end) * 1000.0;
-        // Writing to a String does not fail.
-        let _ = write!(
-            text,
-            "{}{nanos:.0}:{count}",
-            if text.is_empty() { "" } else { " " }
-        );
-    }
-    text
 }
 
 fn machine(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
