@@ -1,7 +1,7 @@
 //! Who waits for a name, and who does not.
 
 use crate::common::dns::{Rr, Say};
-use crate::common::sip::{Phone, first_line};
+use crate::common::sip::{Phone, first_line, header, reply};
 use crate::common::{PATIENCE, load, wait_until};
 use crate::site::{Site, srv};
 use domain::base::Rtype;
@@ -223,7 +223,7 @@ fn without_fork_waiters_are_called_in_the_main_process() {
 #[test]
 fn more_names_than_can_be_asked_at_a_time_wait_for_their_turn() {
     const NAMES: usize = 600;
-    let (mut site, phone) = (Site::relaying("dns_retr_time=10"), Phone::new());
+    let (mut site, phone) = (Site::relaying("dns_retr_time=3"), Phone::new());
     let ip = Rr::Ip([127, 0, 0, 1].into());
     for n in 0..NAMES {
         let say = Say::Records(300, vec![ip.clone()]);
@@ -244,7 +244,48 @@ fn more_names_than_can_be_asked_at_a_time_wait_for_their_turn() {
         while let Some((message, _)) = phone.try_recv(Duration::from_millis(1)) {
             let text = String::from_utf8_lossy(&message).into_owned();
             came.insert(first_line(&text).to_owned());
+            // What is answered is not sent again, and leaves room for what was lost.
+            phone.send(reply(&text, "200 OK", "t", ""), site.addr());
         }
         came.len() == NAMES
     });
+}
+
+#[test]
+fn a_slow_name_in_a_via_holds_up_no_other_request_of_its_call() {
+    let modules = load(&["sl", "tm"]);
+    let route = "route { t_newtran(); t_reply(\"200\", \"OK\"); }";
+    let mut site = Site::new(&format!(
+        "reply_to_via=yes\ndns_retr_time=9\n{modules}{route}"
+    ));
+    let ip = Rr::Ip([127, 0, 0, 1].into());
+    let late = Say::Late(
+        Duration::from_secs(3),
+        Box::new(Say::Records(300, vec![ip])),
+    );
+    site.names.say("slow.test", Rtype::A, late);
+    site.start();
+    let caller = Phone::new();
+    // Call-ID and CSeq are the same: both have the same place in the table of transactions.
+    let plain = caller.request("MESSAGE", "sip:here");
+    let through = |host: &str, branch: &str| {
+        let via = header(&plain, "Via").expect("a Via");
+        let port = caller.port();
+        plain.replace(
+            via,
+            &format!("SIP/2.0/UDP {host}:{port};branch=z9hG4bK{branch}"),
+        )
+    };
+    caller.send(through("slow.test", "slow"), site.addr());
+    wait_until("the name is asked for", || {
+        !site.names.asked("slow.test", Rtype::A).is_empty()
+    });
+    caller.send(through("127.0.0.1", "fast"), site.addr());
+    for branch in ["fast", "slow"] {
+        let answer = caller.recv();
+        assert!(
+            answer.contains(&format!("branch=z9hG4bK{branch}")),
+            "{answer}"
+        );
+    }
 }

@@ -15,7 +15,7 @@ pub struct Proxy {
     pub setup: Setup,
     pub server: Foreground,
     /// Socket of module ctl.
-    control: PathBuf,
+    pub control: PathBuf,
     // Keeps the folder of that socket.
     _folder: TempDir,
 }

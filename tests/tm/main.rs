@@ -19,3 +19,4 @@ mod selects;
 mod serial;
 mod timers;
 mod torture;
+mod waiting;

@@ -470,3 +470,28 @@ fn a_vetoed_request_is_neither_sent_nor_answered() {
     assert_eq!(caller.rest(), [""; 0]);
     assert_eq!(callee.rest(), [""; 0]);
 }
+
+#[test]
+fn a_method_without_a_number_is_compared_by_its_whole_name_wherever_it_stands() {
+    let (caller, callee) = (Phone::new(), Phone::new());
+    let proxy = relaying("");
+    for (number, before) in (1..).zip(["", "\r\n", "\r\n\r\n"]) {
+        let options = caller.request("OPTIONS", &uri("bob", &callee));
+        caller.send(format!("{before}{options}"), proxy.addr());
+        // They are passed on as they came.
+        let seen = callee.expect(&format!("{before}OPTIONS "));
+        let seen = seen.trim_start();
+        // The reply to a method that this one begins with is none of its replies, and goes its own way.
+        let cseq = header(seen, "CSeq").expect("a CSeq");
+        let other = cseq.replace("OPTIONS", "OPT");
+        let wrong = reply(seen, "486 Busy", "b", "").replace(cseq, &other);
+        callee.send(&wrong, proxy.addr());
+        caller.expect("SIP/2.0 486");
+        callee.send(reply(seen, "200 OK", "b", ""), proxy.addr());
+        caller.expect("SIP/2.0 200");
+        // A copy belongs to the transaction, empty lines before it or not.
+        caller.send(&options, proxy.addr());
+        caller.expect("SIP/2.0 200");
+        assert_eq!(proxy.stat("total"), number, "{before:?}");
+    }
+}

@@ -5,7 +5,7 @@ use crate::commands::replying;
 use crate::context;
 use crate::forward::Hop;
 use crate::newtran::{self, NewTran};
-use crate::table::{self, TxId};
+use crate::table;
 use crate::{relay, rpc, uac};
 use ser::core::module::api::tm::{
     Tm, TmApi, TmCallbackFn, TmCallbackId, TransactionId, UacRequest,
@@ -23,16 +23,9 @@ pub fn provide() {
     api::provide("tm", &API);
 }
 
-fn name(id: TxId) -> TransactionId {
-    TransactionId {
-        index: id.index,
-        label: id.uid,
-    }
-}
-
 impl Tm for Api {
     fn register_callback(&self, callback: TmCallbackFn) -> TmCallbackId {
-        callbacks::register(callback)
+        callbacks::register_of_module(callback)
     }
     fn on_request_in(&self, id: TmCallbackId, param: u64) {
         callbacks::on_request_in(id, param);
@@ -44,10 +37,10 @@ impl Tm for Api {
         attached == Some(true)
     }
     fn current(&self) -> Option<TransactionId> {
-        context::get().transaction.map(name)
+        context::get().transaction.map(TransactionId::from)
     }
     fn find(&self, msg: &mut SipMsg<'_>) -> Option<TransactionId> {
-        newtran::lookup(msg).ok().flatten().map(name)
+        newtran::lookup(msg).ok().flatten().map(TransactionId::from)
     }
     fn newtran(&self, msg: &mut SipMsg<'_>) -> i32 {
         match newtran::newtran(msg) {
@@ -73,13 +66,10 @@ impl Tm for Api {
         1
     }
     fn cancel(&self, transaction: TransactionId) -> Option<usize> {
-        rpc::cancel_all(TxId {
-            index: transaction.index,
-            uid: transaction.label,
-        })
+        rpc::cancel_all(transaction.into())
     }
     fn request(&self, request: &UacRequest<'_>) -> Result<Option<TransactionId>, SerError> {
-        Ok(uac::request(request)?.map(name))
+        Ok(uac::request(request)?.map(TransactionId::from))
     }
     fn replicate(&self, msg: &mut SipMsg<'_>, to: SocketAddr) -> i32 {
         let proto = msg.rcv.proto;

@@ -5,7 +5,7 @@ use crate::saved;
 use crate::table::{self, TxId};
 use crate::transaction::{Attached, Transaction};
 pub use ser::core::module::api::tm::TmEvent as Event;
-use ser::core::module::api::tm::{TmCallback, TmCallbackFn, TmCallbackId, TransactionId};
+use ser::core::module::api::tm::{TmCallback, TmCallbackFn, TmCallbackId};
 use ser::core::msg::{Bump, SipMsg};
 use ser::core::sip::Message;
 use std::sync::{OnceLock, RwLock};
@@ -13,13 +13,26 @@ use std::sync::{OnceLock, RwLock};
 #[derive(Default, Clone)]
 struct Registered {
     functions: Vec<TmCallbackFn>,
+    /// Some of them belong to other modules.
+    modules: bool,
     request_in: Vec<(TmCallbackId, u64)>,
 }
 
-static REGISTERED: RwLock<Registered> = RwLock::new(Registered {
-    functions: Vec::new(),
-    request_in: Vec::new(),
-});
+impl Registered {
+    const NOTHING: Registered = Registered {
+        functions: Vec::new(),
+        modules: false,
+        request_in: Vec::new(),
+    };
+
+    fn add(&mut self, function: TmCallbackFn, of_module: bool) -> TmCallbackId {
+        self.functions.push(function);
+        self.modules |= of_module;
+        TmCallbackId(self.functions.len() as u16 - 1)
+    }
+}
+
+static REGISTERED: RwLock<Registered> = RwLock::new(Registered::NOTHING);
 /// As it stands at the first message: no lock on the message path.
 static FROZEN: OnceLock<Registered> = OnceLock::new();
 
@@ -39,15 +52,17 @@ fn change<R>(change: impl FnOnce(&mut Registered) -> R) -> R {
 
 /// Whether any module wants to know of anything.
 pub fn any() -> bool {
-    !registered().functions.is_empty()
+    registered().modules
 }
 
-/// Gives a function its number.
+/// Gives a function of this module its number: one that is told of requests of our own and of nothing else.
 pub fn register(function: TmCallbackFn) -> TmCallbackId {
-    change(|r| {
-        r.functions.push(function);
-        TmCallbackId(r.functions.len() as u16 - 1)
-    })
+    change(|r| r.add(function, false))
+}
+
+/// Gives a function of another module its number.
+pub fn register_of_module(function: TmCallbackFn) -> TmCallbackId {
+    change(|r| r.add(function, true))
 }
 
 /// Tells a function of every transaction that is made for a request.
@@ -80,13 +95,6 @@ fn attached(t: &Transaction, event: Event) -> Vec<Attached> {
         .collect()
 }
 
-fn name(id: TxId) -> TransactionId {
-    TransactionId {
-        index: id.index,
-        label: id.uid,
-    }
-}
-
 fn call<'a>(
     id: TxId,
     event: Event,
@@ -101,7 +109,7 @@ fn call<'a>(
     };
     function(&mut TmCallback {
         event,
-        transaction: name(id),
+        transaction: id.into(),
         request,
         reply,
         code,
@@ -117,7 +125,7 @@ pub fn run<'a>(
     mut reply: Option<&mut SipMsg<'a>>,
     code: u16,
 ) {
-    if registered().functions.is_empty() {
+    if !any() {
         return;
     }
     let wanted = table::with(id, |t| attached(t, event)).unwrap_or_default();
@@ -168,6 +176,9 @@ pub fn run_end_to_end_ack(id: TxId, wanted: Vec<Attached>, msg: &mut SipMsg<'_>)
 
 /// A reply went upstream.
 pub fn response_out(id: TxId, code: u16, arena: &Bump) {
+    if !any() {
+        return;
+    }
     with_messages(id, Event::ResponseOut, None, code, arena);
 }
 
@@ -179,6 +190,9 @@ pub fn local_completed(id: TxId, branch: usize, arena: &Bump) {
 
 /// A request of our own got the provisional reply `reply`.
 pub fn local_response_out(id: TxId, reply: &mut SipMsg<'_>) {
+    if !any() {
+        return;
+    }
     let arena = reply.arena;
     let Some(revived) = table::with(id, |t| saved::revive(t, arena)) else {
         return;
@@ -196,9 +210,6 @@ pub fn local_response_out(id: TxId, reply: &mut SipMsg<'_>) {
 
 /// Calls what is attached with the stored request and reply.
 fn with_messages(id: TxId, event: Event, branch: Option<usize>, code: u16, arena: &Bump) {
-    if registered().functions.is_empty() {
-        return;
-    }
     let found = table::with(id, |t| {
         let wanted = attached(t, event);
         if wanted.is_empty() {
@@ -227,5 +238,22 @@ fn with_messages(id: TxId, event: Event, branch: Option<usize>, code: u16, arena
 pub fn destroyed(t: &Transaction) {
     for one in attached(t, Event::Destroyed) {
         call(t.id(), Event::Destroyed, (one.id, one.param), None, None, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(_: &mut TmCallback<'_, '_>) {}
+
+    #[test]
+    fn a_callback_of_our_own_is_none_of_a_module() {
+        let mut registered = Registered::NOTHING;
+        assert_eq!(registered.add(nothing, false), TmCallbackId(0));
+        assert!(!registered.modules);
+        assert_eq!(registered.add(nothing, true), TmCallbackId(1));
+        assert_eq!(registered.add(nothing, false), TmCallbackId(2));
+        assert!(registered.modules);
     }
 }

@@ -48,13 +48,6 @@ pub fn branch(t: &mut Transaction, i: usize, work: &mut Work<'_>) {
     }
 }
 
-/// A provisional reply has come: sends the CANCEL that waited for it.
-pub fn wanted(t: &mut Transaction, i: usize, work: &mut Work<'_>) {
-    if t.branches[i].has(BranchFlag::CancelWanted) {
-        branch(t, i, work);
-    }
-}
-
 /// Sends a CANCEL and repeats it.
 fn start<'a>(t: &mut Transaction, i: usize, cancel: &'a [u8], work: &mut Work<'a>) {
     let (compiled, now) = (params::get(), work.now);

@@ -43,6 +43,7 @@ ser::shm_struct! {
     /// Where the parts that are compared stand in the stored request.
     #[derive(Clone, Copy, Debug)]
     pub struct Identity {
+        method_name: Span,
         branch: Span,
         host: Span,
         transport: Span,
@@ -61,6 +62,7 @@ ser::shm_struct! {
 impl Identity {
     /// Of a transaction that nobody's request made.
     pub const NONE: Identity = Identity {
+        method_name: Span::EMPTY,
         branch: Span::EMPTY,
         host: Span::EMPTY,
         transport: Span::EMPTY,
@@ -77,11 +79,18 @@ impl Identity {
 
     /// Of a request of our own: no request is compared with it, but it is looked for by these.
     pub fn of_own(request: &[u8], call_id: &[u8], cseq: &[u8]) -> Identity {
+        let method_name = request.split(|b| *b == b' ').next().unwrap_or_default();
         Identity {
+            method_name: Span::of(request, method_name),
             call_id: Span::of(request, call_id),
             cseq: Span::of(request, cseq),
             ..Identity::NONE
         }
+    }
+
+    /// The method as the request has it.
+    pub fn method_name<'t>(&self, request: &'t [u8]) -> &'t [u8] {
+        self.method_name.get(request)
     }
 
     /// The number in CSeq, as text.
@@ -99,6 +108,7 @@ impl Identity {
 #[derive(Clone, Copy, Debug)]
 pub struct Incoming<'a> {
     pub method: Method,
+    method_name: &'a [u8],
     pub index: u16,
     buf: &'a [u8],
     via: &'a [u8],
@@ -125,6 +135,7 @@ pub fn read<'a>(msg: &mut SipMsg<'a>) -> Result<Incoming<'a>, ParseError> {
     let via: Via<'a> = *msg.sip.via1().ok_or(ParseError::Missing)?;
     Ok(Incoming {
         method: msg.sip.method(),
+        method_name: msg.sip.method_name(),
         index: hash_index(call_id, cseq),
         buf: msg.buf(),
         via: via.raw,
@@ -163,6 +174,7 @@ impl<'a> Incoming<'a> {
     pub fn identity(&self) -> Identity {
         let span = |part: &[u8]| Span::of(self.buf, part);
         Identity {
+            method_name: span(self.method_name),
             branch: span(self.branch),
             host: span(self.host),
             transport: span(self.transport),
@@ -265,8 +277,6 @@ impl<'a> Incoming<'a> {
 
     /// Methods that have no number of their own are compared by name.
     fn same_method_name(&self, t: &Transaction) -> bool {
-        let name = |request: &'_ [u8]| request.iter().position(|b| *b == b' ');
-        let (own, other): (&[u8], &[u8]) = (self.buf, &t.request);
-        own.get(..name(own).unwrap_or(0)) == other.get(..name(other).unwrap_or(0))
+        self.method_name == t.identity.method_name(&t.request)
     }
 }

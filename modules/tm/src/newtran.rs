@@ -12,6 +12,7 @@ use ser::core::msg::{AvpSpec, AvpValue, SerError, SipMsg};
 use ser::core::settings;
 use ser::core::sip::{Method, ParseError};
 use ser::ipc::{BucketGuard, ShmBox, ShmFull, ShmStr, ShmVec};
+use std::net::SocketAddr;
 
 /// What `t_newtran` found or did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +38,11 @@ pub fn newtran(msg: &mut SipMsg<'_>) -> NewTran {
     let incoming = match read(msg) {
         Ok(incoming) => incoming,
         Err(error) => return NewTran::Failed(error),
+    };
+    // With reply_to_via a name may have to be looked up: not under the lock.
+    let to = match incoming.method {
+        Method::Ack => Err(SerError::BUG),
+        _ => reply_destination(msg),
     };
     let mut bucket = table::lock(incoming.index);
     let found = find(&mut bucket, &incoming);
@@ -65,7 +71,10 @@ pub fn newtran(msg: &mut SipMsg<'_>) -> NewTran {
             context::update(|c| c.lookup = Lookup::None);
             NewTran::Ack
         }
-        Found::Nothing => create(msg, &incoming, bucket),
+        Found::Nothing => match to {
+            Ok(to) => create(msg, &incoming, to, bucket),
+            Err(error) => NewTran::Failed(error),
+        },
     }
 }
 
@@ -160,12 +169,13 @@ pub fn last_reply<'a>(t: &Transaction, msg: &SipMsg<'a>) -> Option<(Dest, &'a [u
 fn create(
     msg: &mut SipMsg<'_>,
     incoming: &Incoming<'_>,
+    to: SocketAddr,
     mut bucket: BucketGuard<'static, Transaction>,
 ) -> NewTran {
     let canceled =
         incoming.method == Method::Invite && bucket.find(|t| incoming.is_cancel_pair(t)).is_some();
     let uid = table::new_uid(&bucket);
-    let made = build(msg, incoming, uid).and_then(|mut t| {
+    let made = build(msg, incoming, to, uid).and_then(|mut t| {
         if canceled {
             t.set(Flag::Canceled);
         }
@@ -189,8 +199,12 @@ fn create(
     NewTran::Created(id)
 }
 
-fn build(msg: &mut SipMsg<'_>, incoming: &Incoming<'_>, uid: u32) -> Result<Transaction, SerError> {
-    let to = reply_destination(msg)?;
+fn build(
+    msg: &mut SipMsg<'_>,
+    incoming: &Incoming<'_>,
+    to: SocketAddr,
+    uid: u32,
+) -> Result<Transaction, SerError> {
     let socket = msg.rcv.socket.ok_or(SerError::NO_SOCKET)?;
     let dest = Dest::new(to, socket, msg.rcv.conn_id);
     let mut t = blank(incoming.index, uid, dest).map_err(|_| SerError::OUT_OF_MEM)?;
@@ -261,7 +275,6 @@ pub fn blank(index: u16, uid: u32, to: Dest) -> Result<Transaction, ShmFull> {
         origin: Origin {
             src: to.to,
             dst: to.to,
-            proto: 0,
             socket: to.socket,
             conn: to.conn,
         },

@@ -23,7 +23,12 @@ impl<'a> Packer<'a> {
     /// A text.
     pub fn text(&mut self, text: &[u8]) {
         self.number(text.len() as u32);
-        self.out.extend_from_slice_copy(text);
+        self.bytes(text);
+    }
+
+    /// Bytes as they are, at the end of the row.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice_copy(bytes);
     }
 
     /// A text that may be missing.

@@ -12,8 +12,6 @@ use crate::transaction::{Flag, Transaction};
 use crate::uac::Own;
 use ser::core::dns::{Destination, Destinations};
 use ser::core::msg::{Bump, SerError, SipMsg};
-use ser::core::net::Proto;
-use std::net::IpAddr;
 
 /// What a branch needs that may fail over; nothing when it has one destination only.
 pub fn pack<'a>(msg: &SipMsg<'a>, left: &Destinations) -> &'a [u8] {
@@ -33,7 +31,7 @@ fn pack_row<'a>(msg: &SipMsg<'a>, left: &[Destination]) -> &'a [u8] {
     row.text(saved::pack_decisions(msg, saved::Extent::All));
     row.text(avps::pack(msg));
     row.number(msg.flags);
-    push_destinations(&mut row, left);
+    left.iter().for_each(|to| row.bytes(&to.pack()));
     row.finish()
 }
 
@@ -53,42 +51,14 @@ pub fn pack_own_all<'a>(own: &Own<'_>, arena: &'a Bump) -> &'a [u8] {
 fn pack_own_row<'a>(own: &Own<'_>, left: &[Destination], arena: &'a Bump) -> &'a [u8] {
     let mut row = Packer::new_in(arena);
     row.number(own.socket_number());
-    push_destinations(&mut row, left);
+    left.iter().for_each(|to| row.bytes(&to.pack()));
     row.finish()
-}
-
-fn push_destinations(row: &mut Packer<'_>, left: &[Destination]) {
-    for to in left {
-        row.number(to.proto as u32);
-        row.number(to.port.into());
-        match to.ip {
-            IpAddr::V4(ip) => row.text(&ip.octets()),
-            IpAddr::V6(ip) => row.text(&ip.octets()),
-        }
-    }
-}
-
-fn unpack_destinations(row: &mut Unpacker<'_>) -> Option<Destinations> {
-    Destinations::of(std::iter::from_fn(|| {
-        if row.is_empty() {
-            return None;
-        }
-        let proto = Proto::from_number(row.number() as u8).unwrap_or(Proto::Udp);
-        let port = row.number() as u16;
-        let text = row.text();
-        let ip = match (<[u8; 4]>::try_from(text), <[u8; 16]>::try_from(text)) {
-            (Ok(v4), _) => IpAddr::from(v4),
-            (_, Ok(v6)) => IpAddr::from(v6),
-            _ => return None,
-        };
-        Some(Destination { ip, proto, port })
-    }))
 }
 
 /// What was copied out of a locked transaction to build one of its branches without the lock.
 pub struct Case<'a> {
     source: Source<'a>,
-    left: Unpacker<'a>,
+    left: &'a [u8],
 }
 
 enum Source<'a> {
@@ -108,12 +78,15 @@ impl<'a> Case<'a> {
             let request = saved::revive(t, arena).with(decided, avps, flags);
             Source::Relayed(request, arena.alloc_slice_copy(&t.md5))
         };
-        Some(Case { source, left: row })
+        Some(Case {
+            source,
+            left: row.0,
+        })
     }
 
     /// The destinations that are left; `None`: there are none.
     pub fn destinations(&self) -> Option<Destinations> {
-        unpack_destinations(&mut self.left.clone())
+        Destinations::of(Destination::unpack_all(self.left))
     }
 
     /// Ready to be built.

@@ -114,7 +114,8 @@ pub fn transaction_of(msg: &mut SipMsg<'_>) -> Option<TxId> {
 
 fn same_method(t: &Transaction, method: &[u8]) -> bool {
     let number = Method::parse(method);
-    number as u16 == t.method && (number != Method::Other || t.request.starts_with(method))
+    number as u16 == t.method
+        && (number != Method::Other || t.identity.method_name(&t.request) == method)
 }
 
 /// The client side's step: timers, ACK, a CANCEL that waited.
@@ -143,7 +144,7 @@ fn step<'a>(t: &mut Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work
     }
     if code < 200 && t.branches[i].has(BranchFlag::CancelWanted) {
         t.branches[i].last = t.branches[i].last.max(code);
-        cancel::wanted(t, i, work);
+        cancel::branch(t, i, work);
     }
 }
 
@@ -196,16 +197,15 @@ fn look<'a>(t: &Transaction, branch: usize, msg: &SipMsg<'a>) -> Seen<'a> {
 }
 
 /// Callbacks and the onreply_route, with the attributes and flags of the transaction.
-fn script(seen: &Seen<'_>, msg: &mut SipMsg<'_>) {
+fn script<'a>(seen: &Seen<'a>, msg: &mut SipMsg<'a>) {
     let context = Context {
         lookup: Lookup::Found,
         transaction: Some(seen.id),
         current_branch: Some(seen.branch),
         ..Context::default()
     };
-    let before = msg.store(seen.avps);
     msg.avps.clear();
-    avps::unpack(before, msg);
+    avps::unpack(seen.avps, msg);
     msg.flags = seen.flags;
     context::guarded(context, "an onreply_route", || {
         if !seen.local {
@@ -217,7 +217,9 @@ fn script(seen: &Seen<'_>, msg: &mut SipMsg<'_>) {
         }
     });
     if msg.flags != seen.flags || msg.avps.has_changed() {
-        table::with(seen.id, |t| avps::save_changes(t, msg, seen.flags, before));
+        table::with(seen.id, |t| {
+            avps::save_changes(t, msg, seen.flags, seen.avps)
+        });
     }
 }
 

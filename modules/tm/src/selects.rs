@@ -32,7 +32,7 @@ fn resolve(parts: &[Part]) -> Result<Box<SelectFn>, usize> {
             let exists = newtran::of_message(msg).is_some();
             SelectResult::Value(if exists { b"1" } else { b"0" })
         })),
-        ["method"] => Ok(text(method)),
+        ["method"] => Ok(text(|t| t.identity.method_name(&t.request))),
         ["uas", "status"] => Ok(number(|t| t.uas.status.into())),
         ["uas", "request" | "req"] => Ok(text(|t| &t.request)),
         ["uas", "local_to_tag"] => Ok(text(|t| &t.uas.to_tag)),
@@ -55,11 +55,6 @@ fn branch_field(number: i32, name: &str) -> Option<Box<SelectFn>> {
         "request" | "req" => of_branch(number, |msg, b| msg.store(&b.request)),
         _ => return None,
     })
-}
-
-/// The method as the request has it: its first word.
-fn method(t: &Transaction) -> &[u8] {
-    t.request.split(|b| *b == b' ').next().unwrap_or_default()
 }
 
 /// Looks at the message's transaction; an error without one.

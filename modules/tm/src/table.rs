@@ -5,6 +5,7 @@
 
 use crate::tick::NEVER;
 use crate::transaction::Transaction;
+use ser::core::module::api::tm::TransactionId;
 use ser::ipc::{BucketGuard, LockRank, Removed, ShmTable, ShmTag};
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
@@ -35,6 +36,25 @@ impl TxId {
         TxId {
             index: (data >> 32) as u16,
             uid: data as u32,
+        }
+    }
+}
+
+/// As other modules know it.
+impl From<TxId> for TransactionId {
+    fn from(id: TxId) -> TransactionId {
+        TransactionId {
+            index: id.index,
+            label: id.uid,
+        }
+    }
+}
+
+impl From<TransactionId> for TxId {
+    fn from(id: TransactionId) -> TxId {
+        TxId {
+            index: id.index,
+            uid: id.label,
         }
     }
 }

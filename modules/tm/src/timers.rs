@@ -12,6 +12,7 @@ use crate::{callbacks, cancel, failure, outbox, params, ready, tick};
 use ser::core::dns::blacklist::reason;
 use ser::core::msg::{Bump, BumpVec};
 use ser::core::time::{HandlerId, ONE_SHOT, register_handler};
+use ser::ipc::Removed;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
@@ -47,24 +48,28 @@ fn with_arena(f: impl FnOnce(&Bump)) {
     });
 }
 
-/// Sets the timers of a transaction when a handler ends, also by a panic: it must not be forgotten.
-struct SetAgain(TxId);
+/// Sets the timers of a transaction when a handler ends by a panic: it must not be forgotten.
+struct AfterPanic(TxId);
 
-impl Drop for SetAgain {
+impl Drop for AfterPanic {
     fn drop(&mut self) {
-        table::with(self.0, |t| t.set_timers(tick::now()));
+        if std::thread::panicking() {
+            table::with(self.0, |t| t.set_timers(tick::now()));
+        }
     }
 }
 
 /// In the timer process: sends again what is due.
 fn repeat(_tick: u32, data: u64) -> u32 {
     let id = TxId::from_data(data);
-    let _again = SetAgain(id);
+    let _guard = AfterPanic(id);
     with_arena(|arena| {
         let mut due = BumpVec::new_in(arena);
         table::with(id, |t| {
+            let now = tick::now();
             t.repeat_at = tick::NEVER;
-            collect(t, tick::now(), arena, &mut due);
+            collect(t, now, arena, &mut due);
+            t.set_timers(now);
         });
         stats::add(Stat::Retransmissions, due.len() as i64);
         for (branch, to, buf) in due {
@@ -115,23 +120,38 @@ fn give_up_soon(id: TxId, branch: usize) {
 /// In the slow timer process: final response timers, the end of waiting.
 fn expire(_tick: u32, data: u64) -> u32 {
     let id = TxId::from_data(data);
-    let _again = SetAgain(id);
-    with_arena(|arena| {
-        let ended = table::with(id, |t| {
-            t.expire_at = tick::NEVER;
-            let ended = tick::is_due(t.wait_at, tick::now()) && t.deciding == 0;
-            if !ended {
-                postpone(t);
-            }
-            ended
-        });
-        match ended {
-            Some(true) => end(id),
-            Some(false) => fire_all(id, arena),
-            None => {}
-        }
-    });
+    let _guard = AfterPanic(id);
+    match look(id) {
+        Looked::Ended(t) => end(t),
+        Looked::Lives => with_arena(|arena| fire_all(id, arena)),
+        Looked::Gone => {}
+    }
     ONE_SHOT
+}
+
+/// What has become of a transaction.
+enum Looked {
+    /// It has waited long enough and is out of the table.
+    Ended(Removed<Transaction>),
+    /// Deadlines of it may have come.
+    Lives,
+    /// It has ended before.
+    Gone,
+}
+
+/// Takes a transaction that has waited long enough out of the table: the lock is taken once.
+fn look(id: TxId) -> Looked {
+    let mut bucket = table::lock(id.index);
+    let Some(t) = bucket.find_mut(|t| t.uid == id.uid) else {
+        return Looked::Gone;
+    };
+    t.expire_at = tick::NEVER;
+    if tick::is_due(t.wait_at, tick::now()) && t.deciding == 0 {
+        let ended = bucket.take_out(|t| t.uid == id.uid);
+        return ended.map_or(Looked::Gone, Looked::Ended);
+    }
+    postpone(t);
+    Looked::Lives
 }
 
 /// A transaction whose failure route still runs does not end.
@@ -141,44 +161,57 @@ fn postpone(t: &mut Transaction) {
     }
 }
 
-fn end(id: TxId) {
-    if let Some(t) = table::remove(id) {
-        callbacks::destroyed(&t);
-        drop(t);
+fn end(t: Removed<Transaction>) {
+    callbacks::destroyed(&t);
+    drop(t);
+}
+
+/// What a deadline that has come leads to.
+struct Fired {
+    next: Next,
+    /// A next hop that nothing was heard of.
+    silent: Option<Dest>,
+}
+
+impl From<Next> for Fired {
+    fn from(next: Next) -> Fired {
+        let silent = None;
+        Fired { next, silent }
     }
 }
 
-/// Fires every deadline that has come, one after the other.
+/// Fires every deadline that has come, one after the other, and sets the timers for the next.
 fn fire_all(id: TxId, arena: &Bump) {
     loop {
         let mut work = Work::new_in(arena);
         let fired = table::with(id, |t| {
-            let next = fire_one(t, &mut work);
+            let fired = fire_one(t, &mut work);
             t.set_timers(work.now);
-            next
+            fired
         });
         work.outbox.flush();
-        match fired.flatten() {
-            Some(next) => failure::go_on(id, next, arena, 0),
-            None => return,
+        let Some(fired) = fired.flatten() else { return };
+        if let Some(silent) = &fired.silent {
+            ready::avoid(silent, reason::ERR_TIMEOUT);
         }
+        failure::go_on(id, fired.next, arena, 0);
     }
 }
 
 /// Fires one deadline; `None`: there is none that has come.
-fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
+fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Fired> {
     let now = work.now;
     if tick::is_due(t.uas.fr_at, now) {
         t.uas.fr_at = tick::NEVER;
         if t.deciding != 0 && !t.uas.state.is_final() {
-            return look_after_route(t, work);
+            return Some(look_after_route(t, work).into());
         }
         if let Some(step) = t.uas.state.on_event(true, ServerEvent::TimedOut) {
             t.uas.state = step.next;
         }
         // Also one whose script never came to an end.
         t.put_on_wait(now, params::get().wait);
-        return Some(Next::Nothing);
+        return Some(Next::Nothing.into());
     }
     for i in 0..t.branches.len() {
         let b = &mut t.branches[i];
@@ -187,7 +220,7 @@ fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
         {
             cancel.fr_at = tick::NEVER;
             cancel.repeat = crate::transaction::Repeater::OFF;
-            return Some(Next::Nothing);
+            return Some(Next::Nothing.into());
         }
         if tick::is_due(b.fr_at, now) {
             b.fr_at = tick::NEVER;
@@ -198,37 +231,44 @@ fn fire_one(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
 }
 
 /// The failure route runs for long: if its process has died meanwhile, the best reply is passed on.
-fn look_after_route(t: &mut Transaction, work: &mut Work<'_>) -> Option<Next> {
+fn look_after_route(t: &mut Transaction, work: &mut Work<'_>) -> Next {
     if std::path::Path::new(&format!("/proc/{}", t.deciding)).exists() {
         t.uas.fr_at = tick::after(work.now, t.fr);
-        return Some(Next::Nothing);
+        return Next::Nothing;
     }
     log::error!(
         "ERROR: tm: process {} has died in a failure_route",
         t.deciding
     );
     t.deciding = 0;
-    Some(decide::conclude_without_route(t, work))
+    decide::conclude_without_route(t, work)
 }
 
-fn branch_timed_out(t: &mut Transaction, i: usize, work: &mut Work<'_>) -> Next {
+fn branch_timed_out(t: &mut Transaction, i: usize, work: &mut Work<'_>) -> Fired {
     if t.branches[i].has(BranchFlag::InScript) {
-        return decide::reply_lost(t, i, work);
+        return decide::reply_lost(t, i, work).into();
     }
     if !t.branches[i].state.is_pending() {
-        return Next::Nothing;
+        return Next::Nothing.into();
     }
     if ends_silently(t, i) {
         t.branches[i].repeat = crate::transaction::Repeater::OFF;
         t.put_on_wait(work.now, params::get().wait);
-        return Next::Nothing;
+        return Next::Nothing.into();
     }
-    if t.branches[i].last == 0 && t.branches[i].state != ClientState::Resolving {
-        ready::avoid(&t.branches[i].to, reason::ERR_TIMEOUT);
+    let b = &t.branches[i];
+    let asked_in_vain = b.last == 0 && b.state != ClientState::Resolving;
+    let silent = asked_in_vain.then_some(b.to);
+    if b.last == 0 && !b.later.is_empty() {
+        let next = Next::FailOver(i);
+        return Fired { next, silent };
     }
-    if t.branches[i].last == 0 && !t.branches[i].later.is_empty() {
-        return Next::FailOver(i);
-    }
+    let next = give_branch_up(t, i, work);
+    Fired { next, silent }
+}
+
+/// A branch ends with a reply that is only assumed.
+fn give_branch_up(t: &mut Transaction, i: usize, work: &mut Work<'_>) -> Next {
     let code = if t.branches[i].has(BranchFlag::SendFailed) {
         503
     } else {

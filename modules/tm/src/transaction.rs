@@ -55,7 +55,6 @@ ser::shm_struct! {
     pub struct Origin {
         pub src: SocketAddr,
         pub dst: SocketAddr,
-        pub proto: u8,
         pub socket: u16,
         pub conn: u64,
     }
@@ -67,7 +66,6 @@ impl Origin {
         Origin {
             src: rcv.src,
             dst: rcv.dst,
-            proto: rcv.proto as u8,
             socket: rcv.socket.map_or(0, SocketInfo::number),
             conn: rcv.conn_id,
         }

@@ -42,7 +42,7 @@ pub fn write<'a>(msg: &mut SipMsg<'a>, id: TxId, order: &Order) -> Result<&'a [u
     let mut out = BumpVec::with_capacity_in(msg.buf().len() + 1024, msg.arena);
     line(&mut out, VERSION);
     line(&mut out, &[b"sip_request.", &*order.action].concat());
-    line(&mut out, method_name(msg));
+    line(&mut out, msg.sip.method_name());
     line(&mut out, uri.user);
     line(&mut out, uri.host);
     push_ip(&mut out, msg.rcv.dst.ip());
@@ -88,14 +88,6 @@ fn line(out: &mut BumpVec<'_, u8>, text: &[u8]) {
 fn number_line(out: &mut BumpVec<'_, u8>, n: u64) {
     push_number(out, n);
     out.push(b'\n');
-}
-
-fn method_name<'a>(msg: &SipMsg<'a>) -> &'a [u8] {
-    msg.buf()
-        .trim_ascii_start()
-        .split(|b| *b == b' ')
-        .next()
-        .unwrap_or_default()
 }
 
 /// What an INVITE or INFO must have, and others only where the order wants it.

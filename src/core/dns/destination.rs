@@ -24,6 +24,34 @@ impl Destination {
     }
 }
 
+/// Bytes that a packed destination takes.
+const PACKED: usize = 19;
+
+impl Destination {
+    /// As bytes: port, protocol, address in 16 bytes (IPv4 mapped).
+    pub fn pack(&self) -> [u8; PACKED] {
+        let ip = match self.ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        let mut bytes = [0; PACKED];
+        bytes[..2].copy_from_slice(&self.port.to_be_bytes());
+        bytes[2] = self.proto as u8;
+        bytes[3..].copy_from_slice(&ip.octets());
+        bytes
+    }
+
+    /// Those that were packed, one behind the other.
+    pub fn unpack_all(bytes: &[u8]) -> impl Iterator<Item = Destination> {
+        let (all, _) = bytes.as_chunks::<PACKED>();
+        all.iter().map(|[high, low, proto, ip @ ..]| Destination {
+            ip: IpAddr::from(*ip).to_canonical(),
+            proto: Proto::from_number(*proto).unwrap_or(Proto::Udp),
+            port: u16::from_be_bytes([*high, *low]),
+        })
+    }
+}
+
 /// Most destinations that one name leads to; what a domain lists beyond is never tried.
 pub const MAX_DESTINATIONS: usize = 16;
 
@@ -131,6 +159,18 @@ mod tests {
         assert!(!all.more());
         assert_eq!(all.next(), None);
         assert_eq!(copy.rest(), [to(2), to(3)]);
+    }
+
+    #[test]
+    fn what_was_packed_is_unpacked() {
+        let v6 = Destination {
+            ip: [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into(),
+            proto: Proto::Tls,
+            port: 5061,
+        };
+        let bytes = [to(5060).pack(), v6.pack()].concat();
+        let all: Vec<_> = Destination::unpack_all(&bytes).collect();
+        assert_eq!(all, [to(5060), v6]);
     }
 
     #[test]

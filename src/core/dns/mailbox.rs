@@ -6,12 +6,10 @@
 use super::records::MAX_SET;
 use super::task::{Done, Task};
 use super::{Destination, Destinations, Failure};
-use crate::core::net::Proto;
 use crate::ipc::{
     LockRank, ShmEvent, ShmFull, ShmMutex, ShmStr, ShmTag, mutex_owner, note_change, ranked,
     seize_mutex,
 };
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -117,7 +115,10 @@ impl Mailbox {
 
 fn pack(done: &Done, tag: ShmTag) -> Result<Letter, ShmFull> {
     let (failure, body) = match done {
-        Done::Destinations(Ok(all)) => (None, pack_destinations(all)),
+        Done::Destinations(Ok(all)) => (
+            None,
+            all.rest().iter().flat_map(Destination::pack).collect(),
+        ),
         Done::Records(Ok(set)) => (None, set.clone()),
         Done::Destinations(Err(why)) | Done::Records(Err(why)) => (Some(*why), Vec::new()),
     };
@@ -135,42 +136,17 @@ fn read(letter: &Letter, task: &Task) -> Done {
     match task.rtype {
         Some(_) => Done::Records(Ok(letter.body[..letter.body.len().min(MAX_SET)].to_vec())),
         None => {
-            let all = Destinations::of(unpack_destinations(&letter.body));
+            let all = Destinations::of(Destination::unpack_all(&letter.body));
             Done::Destinations(all.ok_or(Failure::NoAddress))
         }
     }
-}
-
-/// A destination: port, protocol, address in 16 bytes (IPv4 mapped).
-const PACKED: usize = 19;
-
-fn pack_destinations(all: &Destinations) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(all.rest().len() * PACKED);
-    for to in all.rest() {
-        let ip = match to.ip {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
-        };
-        bytes.extend(to.port.to_be_bytes());
-        bytes.push(to.proto as u8);
-        bytes.extend(ip.octets());
-    }
-    bytes
-}
-
-fn unpack_destinations(bytes: &[u8]) -> impl Iterator<Item = Destination> {
-    let (all, _) = bytes.as_chunks::<PACKED>();
-    all.iter().map(|[high, low, proto, ip @ ..]| Destination {
-        ip: IpAddr::from(*ip).to_canonical(),
-        proto: Proto::from_number(*proto).unwrap_or(Proto::Udp),
-        port: u16::from_be_bytes([*high, *low]),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::dns::Query;
+    use crate::core::net::Proto;
     use crate::ipc::test_segment;
 
     fn task() -> Task {

@@ -1,7 +1,7 @@
 //! To-tags of replies made by the server: 32 hexadecimal digits that name the server, a separator, and
 //! four that depend on the request's topmost Via, so that a retransmission gets the same tag.
 
-use crate::core::net::{SocketInfo, listeners};
+use crate::core::net::{SocketInfo, all_sockets};
 use crate::core::sip::Via;
 use md5::{Digest, Md5};
 use std::sync::OnceLock;
@@ -23,9 +23,7 @@ pub fn stateless() -> &'static TagPrefix {
 impl TagPrefix {
     /// `signature` is `SER-stateless` (separator `.`) or `SER-TM/tags` (separator `-`).
     pub fn new(signature: &str, separator: u8) -> TagPrefix {
-        let all = listeners();
-        let first = all.udp.first().or(all.tcp.first()).or(all.tls.first());
-        TagPrefix::for_socket(signature, separator, first.copied())
+        TagPrefix::for_socket(signature, separator, all_sockets().next())
     }
 
     fn for_socket(signature: &str, separator: u8, first: Option<&SocketInfo>) -> TagPrefix {

@@ -144,6 +144,15 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The method of a request as it stands there; empty in a reply.
+    #[inline]
+    pub fn method_name(&self) -> &'a [u8] {
+        match self.first {
+            FirstLine::Request { method_name, .. } => method_name,
+            FirstLine::Reply { .. } => b"",
+        }
+    }
+
     /// Status code of a reply, 0 in a request.
     #[inline]
     pub fn status(&self) -> u16 {

@@ -1,6 +1,5 @@
 //! `t_newtran`, `t_reply` and what looks for transactions.
 
-use crate::context;
 use crate::forward;
 use crate::newtran::{self, NewTran};
 use crate::outbox;
@@ -93,9 +92,7 @@ pub fn t_retransmit_reply(msg: &mut SipMsg<'_>, _: Args) -> i32 {
 
 /// `t_release()`: the transaction ends.
 pub fn t_release(msg: &mut SipMsg<'_>, _: Args) -> i32 {
-    if let Some(id) = context::get().transaction {
-        relay::release(id);
-    } else if let Ok(Some(id)) = newtran::lookup(msg) {
+    if let Ok(Some(id)) = newtran::lookup(msg) {
         relay::release(id);
     }
     1

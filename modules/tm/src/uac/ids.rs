@@ -3,7 +3,7 @@
 
 use ser::core::forward::tag::{TAG_LEN, TagPrefix};
 use ser::core::msg::{Bump, BumpVec};
-use ser::core::net::listeners;
+use ser::core::net::all_sockets;
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
@@ -29,9 +29,9 @@ pub fn call_id(arena: &Bump) -> &[u8] {
 }
 
 fn first_address() -> &'static str {
-    let all = listeners();
-    let first = all.udp.first().or(all.tcp.first()).or(all.tls.first());
-    first.map_or("localhost", |socket| &socket.addr_str)
+    all_sockets()
+        .next()
+        .map_or("localhost", |socket| &socket.addr_str)
 }
 
 static PREFIX: OnceLock<TagPrefix> = OnceLock::new();

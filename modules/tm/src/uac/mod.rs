@@ -30,7 +30,7 @@ use ser::core::dns::{self, Destinations, Query, Resolution, Ticket};
 use ser::core::forward::branch::hash_index;
 use ser::core::module::api::tm::{TmEvent, UacRequest};
 use ser::core::msg::{Bump, SerError};
-use ser::core::net::listeners;
+use ser::core::net::all_sockets;
 use ser::core::sip::{Method, Uri};
 use ser::ipc::{ShmFull, ShmStr};
 
@@ -156,9 +156,7 @@ impl Start<'_> {
     }
 
     fn build(&self, uid: u32) -> Result<Transaction, SerError> {
-        let all = listeners();
-        let socket = all.udp.first().or(all.tcp.first()).or(all.tls.first());
-        let here = *socket.ok_or(SerError::NO_SOCKET)?;
+        let here = all_sockets().next().ok_or(SerError::NO_SOCKET)?;
         let nobody = Dest::new(here.addr, here, 0);
         let full = |ShmFull| SerError::OUT_OF_MEM;
         let mut t = newtran::blank(self.index, uid, nobody).map_err(full)?;
