@@ -42,6 +42,9 @@ pub struct Settings {
     pub exit_timeout: u32,
     /// Seconds.
     pub quarantine_expire: u32,
+    /// Seconds.
+    pub stuck_limit: u32,
+    pub stuck_replace: bool,
     pub dns_try_ipv6: bool,
     /// `@sys.server_id`: which of several servers this is.
     pub server_id: u32,
@@ -134,6 +137,8 @@ impl Default for Settings {
             tos: 0x10,
             exit_timeout: 60,
             quarantine_expire: 300,
+            stuck_limit: 10,
+            stuck_replace: false,
             dns_try_ipv6: true,
             server_id: 0,
             dns_try_naptr: false,

@@ -58,6 +58,8 @@ pub struct ProcEntry {
     generation: AtomicU32,
     /// Not 0: the process waits for work.
     waiting: AtomicU32,
+    /// Not 0: the process does not come to an end with what it does.
+    stuck: AtomicU32,
     desc: TextCell,
 }
 
@@ -70,6 +72,7 @@ impl ProcEntry {
             state: AtomicU32::new(ProcState::Free as u32),
             generation: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
+            stuck: AtomicU32::new(0),
             desc: TextCell::new(),
         }
     }
@@ -125,6 +128,16 @@ impl ProcEntry {
         self.waiting.store(waiting.into(), Ordering::Relaxed);
     }
 
+    /// Whether the process does not come to an end with what it does.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed) != 0
+    }
+
+    /// Says so, or not.
+    pub fn set_stuck(&self, stuck: bool) {
+        self.stuck.store(stuck.into(), Ordering::Relaxed);
+    }
+
     /// How many processes had this entry before the present one.
     pub fn generation(&self) -> u32 {
         self.generation.load(Ordering::Relaxed)
@@ -151,6 +164,7 @@ impl ProcEntry {
     pub fn clear(&self) {
         self.set_pid(0);
         self.set_waiting(false);
+        self.set_stuck(false);
         self.generation.store(0, Ordering::Relaxed);
         self.set_rank(0);
         self.set_index(-1);

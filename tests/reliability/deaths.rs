@@ -61,7 +61,7 @@ fn a_process_that_is_killed_before_the_script_runs_is_told_with_what_it_had_rece
 }
 
 #[test]
-fn a_timer_that_kills_its_process_is_told_with_the_route_that_it_ran() {
+fn a_failure_route_that_kills_the_slow_timer_is_told_with_its_message() {
     let lab = Lab::new(
         "modparam(\"tm\", \"fr_timer\", 300)\n\
          route { if (method == \"OPTIONS\") { sl_send_reply(\"200\", \"OK\"); drop; }\n\
@@ -71,10 +71,13 @@ fn a_timer_that_kills_its_process_is_told_with_the_route_that_it_ran() {
     let (caller, silent) = (Phone::new(), Phone::new());
     let pid = lab.pid("slow timer");
     let uri = format!("sip:x@{}", silent.addr());
-    caller.send(caller.request("MESSAGE", &uri), lab.addr());
+    let message = caller.request("MESSAGE", &uri);
+    caller.send(&message, lab.addr());
     lab.wait_replaced("slow timer", pid);
     let place = format!(
-        " s of work on a timer, in line {} of ser.cfg (failure_route[LATE]: test_segv)",
+        " s of work on MESSAGE from {}, Call-ID {}, in line {} of ser.cfg (failure_route[LATE]: test_segv)",
+        caller.addr(),
+        header(&message, "Call-ID").unwrap(),
         lab.line("test_segv")
     );
     lab.wait_for(&place);
@@ -91,4 +94,12 @@ fn an_rpc_method_that_kills_its_process_is_told_as_one() {
     lab.wait_replaced("ctl handler", pid);
     lab.wait_for(" s of work on an RPC method, outside of the script");
     assert_eq!(lab.rpc("core.prints", &["hello"]), ["200 OK", "hello"]);
+}
+
+#[test]
+fn a_timer_that_kills_its_process_is_told_as_one() {
+    let lab = Lab::new(&format!("modparam(\"testmod\", \"timer\", 2)\n{SCRIPT}"));
+    lab.wait_for(" s of work on a timer, outside of the script");
+    lab.wait_for("TEST: timer call 1");
+    lab.answers();
 }

@@ -67,6 +67,13 @@ impl Lab {
         format!("receiver child=0 sock=127.0.0.1:{}", self.setup.port)
     }
 
+    /// The pids of all receivers, sorted.
+    pub fn receivers_pids(&self) -> Vec<i32> {
+        let children = self.server.tree.children();
+        let receivers = children.iter().filter(|p| p.desc().starts_with("receiver"));
+        receivers.map(|p| p.pid).collect()
+    }
+
     /// The pid of a process.
     pub fn pid(&self, desc: &str) -> i32 {
         self.server.tree.child(desc)

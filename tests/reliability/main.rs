@@ -15,3 +15,4 @@ mod quarantine;
 mod saturated;
 mod scaling;
 mod site;
+mod stuck;

@@ -73,7 +73,9 @@ fn a_message_that_has_killed_two_processes_is_dropped_whoever_repeats_it() {
     ] {
         assert!(line.contains(part), "{part} in {line}");
     }
-    lab.wait_for(&format!("DIE from {source}, Call-ID {call_id} has killed"));
+    lab.wait_for(&format!(
+        "DIE from {source}, Call-ID {call_id} has cost more than one process"
+    ));
     // Nobody else is taken for it: one byte makes another message.
     dies(
         &lab,

@@ -12,6 +12,7 @@ use crate::transaction::{BranchFlag, Transaction};
 use crate::{avps, resolving, tick};
 use ser::core::msg::{Bump, RouteKind, SipMsg};
 use ser::core::script::{program, run_top_route};
+use ser::core::stats::work;
 use ser::ipc::ShmStr;
 
 /// Does what an event of a transaction left to be done. `msg_id`: number of the message that caused it, 0 for
@@ -89,6 +90,7 @@ fn run(id: TxId, arena: &Bump, msg_id: u32) -> Next {
     let number = msg_id.wrapping_sub(1);
     match case.request.message(arena, number) {
         Ok(mut msg) => {
+            work::about(msg.buf(), msg.rcv.src);
             context::guarded(context, "a failure_route", || script(id, &case, &mut msg));
         }
         Err(why) => log::error!("BUG: tm: a stored request cannot be read: {why:?}"),

@@ -11,10 +11,12 @@ use super::no_fork::OwnReceiver;
 use super::serve_orders::OpenOrders;
 use super::signals::Attended;
 use super::table::{State, Table, rank};
+use super::watch::Watch;
 use super::{daemonize, hooks, memory, notify, orders, post_mortem, shared, title};
 use crate::core::log::{level, log_fmt};
 use crate::core::module::registry;
 use crate::core::receive::quarantine;
+use crate::core::stats::work;
 use crate::crit;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -69,6 +71,7 @@ pub struct Attendant {
     /// Every process has started once: from now on those that die are replaced.
     stands: bool,
     pub(super) open_orders: OpenOrders,
+    pub(super) watch: Watch,
 }
 
 /// The part of [`Heritage`] that stays as it is.
@@ -139,6 +142,7 @@ impl Attendant {
             start_failure: None,
             stands: false,
             open_orders: OpenOrders::default(),
+            watch: Watch::default(),
         })
     }
 
@@ -197,6 +201,7 @@ impl Attendant {
             self.replace_dead();
             self.nudge_retiring();
             self.serve_orders();
+            self.look_for_stuck();
             self.step(self.next_due().map_or(PollTimeout::NONE, timeout));
         }
     }
@@ -209,6 +214,7 @@ impl Attendant {
             self.next_nudge(now),
             self.open_orders.next_look(now),
             quarantine::sweep(),
+            self.watch.next_look(now),
         ];
         due.into_iter().flatten().min()
     }
@@ -410,9 +416,12 @@ impl Attendant {
         if was_told(status) && delay < GRACE {
             entry.respawn.wait(Instant::now(), GRACE);
         }
-        if !expected {
-            post_mortem::examine(slot, pid, &entry.desc, status);
+        if expected {
+            work::forget_activity(slot);
+        } else {
+            post_mortem::examine(slot, pid, &entry.desc, status, &self.watch);
         }
+        self.watch.forget(slot);
         shared::died(slot);
         Some(slot)
     }

@@ -1,7 +1,7 @@
 //! The RPC methods of the core that speak of processes: `core.ps`, `core.children`, `core.kill` and others.
 
 use super::orders::{self, Verb};
-use super::{receivers, shared};
+use super::{receivers, replace, shared};
 use crate::core::net::{all_sockets, queue_of, udp};
 use crate::core::receive::quarantine;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
@@ -53,6 +53,12 @@ const METHODS: &[RpcMethod] = &[
         func: children,
         doc: "Returns the number of receivers of UDP sockets, or changes that of one: socket, number.",
         ret_array: true,
+    },
+    RpcMethod {
+        name: "core.replace",
+        func: core_replace,
+        doc: "Kills a process, by its number in core.workers or its pid, and returns that of its replacement.",
+        ret_array: false,
     },
     RpcMethod {
         name: "core.shm_check",
@@ -123,6 +129,7 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         let working = done.working;
         members.push(("working_us", micros(working.map_or(0.0, |now| now.us))));
         let line = working.map_or(0, |now| now.line);
+        members.push(("stuck", RpcValue::Int(process.stuck.into())));
         members.push(("line", RpcValue::Int(line.into())));
         let place = program().and_then(|program| program.place(line));
         let place = place.map_or(String::new(), |place| place.to_string());
@@ -188,6 +195,12 @@ fn children(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
         order.extend(ctx.next_int()?.to_string().into_bytes());
     }
     orders::carry_out(ctx, Verb::Children, &order, show_children)
+}
+
+/// `core.replace NUMBER`; the reply comes when another process is at work.
+fn core_replace(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    let number = ctx.next_int()?.to_string();
+    orders::carry_out(ctx, Verb::Replace, number.as_bytes(), replace::show)
 }
 
 fn show_children(answer: &[u8]) -> Vec<RpcValue> {

@@ -2,7 +2,7 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `serve_orders`, `post_mortem`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
+//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
@@ -31,6 +31,7 @@ mod post_mortem;
 pub mod privileges;
 mod pulse;
 mod receivers;
+mod replace;
 mod respawn;
 mod retire;
 mod scale;
@@ -46,6 +47,7 @@ pub mod title;
 mod udp_receiver;
 mod unixsock_server;
 mod usage;
+mod watch;
 
 pub use attendant::{Attendant, Heritage, Stop};
 pub use fifo_server::{FifoSpec, serve_fifo};

@@ -31,6 +31,8 @@ crate::shm_enum! {
         /// Tells the receivers of sockets, or changes their number: socket (empty: the only one, or all), line
         /// end, number (empty: as it is).
         Children = 0,
+        /// Kills a process and tells its replacement: number in the table, or pid.
+        Replace = 1,
     }
 }
 

@@ -2,6 +2,7 @@
 //! goes into quarantine.
 
 use super::at_work::{AtWork, Seen};
+use super::watch::Watch;
 use crate::core::receive::quarantine::{self, Death};
 use crate::core::stats::{Counter, count, work};
 use nix::sys::signal::Signal;
@@ -22,7 +23,7 @@ const FAULTS: [Signal; 8] = [
 ];
 
 /// Tells and counts what the process of `slot`, which was reaped, left undone.
-pub(super) fn examine(slot: u16, pid: Pid, desc: &str, status: WaitStatus) {
+pub(super) fn examine(slot: u16, pid: Pid, desc: &str, status: WaitStatus, watch: &Watch) {
     count(Counter::Deaths);
     let Some(work) = AtWork::of(slot) else { return };
     // The next process of the slot begins with nothing.
@@ -37,12 +38,14 @@ pub(super) fn examine(slot: u16, pid: Pid, desc: &str, status: WaitStatus) {
     log::error!(
         "ERROR: process {pid} ({desc}) died of {how} after {work}; {length} bytes: <{text}>"
     );
-    if is_own_fault(status) {
+    // One that held its process up was counted then.
+    if is_own_fault(status) && !watch.has_told(slot, work.activity.since) {
         suspect(message);
     }
 }
 
-fn suspect(message: &Seen) {
+/// A process died of the message, or was held up by it for too long.
+pub(super) fn suspect(message: &Seen) {
     let fingerprint = quarantine::note_death(&Death {
         message: &message.bytes,
         source: &message.source.to_string(),
@@ -51,7 +54,7 @@ fn suspect(message: &Seen) {
     });
     if let Some(fingerprint) = fingerprint {
         log::error!(
-            "ERROR: {message} has killed more than one process: {fingerprint} is in quarantine"
+            "ERROR: {message} has cost more than one process: {fingerprint} is in quarantine"
         );
     }
 }

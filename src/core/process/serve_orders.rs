@@ -2,6 +2,7 @@
 
 use super::attendant::Attendant;
 use super::orders::{self, Answer, Order, Ticket, Verb};
+use super::replace::Replaced;
 use super::scale::Concerned;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ const AGAIN: Duration = Duration::from_millis(10);
 enum Work {
     /// Receivers come and go.
     Children(Concerned),
+    /// A process was killed.
+    Replace(Replaced),
     /// Nothing is left to do but to answer.
     Done(Answer),
 }
@@ -78,12 +81,17 @@ impl Attendant {
                 Ok(concerned) => Work::Children(concerned),
                 Err(fault) => Work::Done(Err(fault)),
             },
+            Verb::Replace => match self.order_replace(&order.text) {
+                Ok(replaced) => Work::Replace(replaced),
+                Err(fault) => Work::Done(Err(fault)),
+            },
         }
     }
 
     fn answer_to(&self, work: &Work, impatient: bool) -> Option<Answer> {
         match work {
             Work::Children(concerned) => self.children_answer(*concerned, impatient),
+            Work::Replace(replaced) => self.replace_answer(*replaced, impatient),
             Work::Done(answer) => Some(answer.clone()),
         }
     }

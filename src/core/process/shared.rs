@@ -33,6 +33,8 @@ pub struct ProcessInfo {
     pub desc: String,
     /// How many processes with this number died before.
     pub restarts: u32,
+    /// It does not come to an end with what it does.
+    pub stuck: bool,
 }
 
 /// Makes the table for `tree` processes beside the attendant, for what modules announced, and some
@@ -131,6 +133,13 @@ pub(super) fn running(slot: u16) {
     }
 }
 
+/// The process of `slot` does not come to an end with what it does, or does again.
+pub(super) fn set_stuck(slot: u16, stuck: bool) {
+    if let Some(entry) = TABLE.get().and_then(|table| table.entry(slot)) {
+        entry.set_stuck(stuck);
+    }
+}
+
 /// The process of `slot` is dead, and was reaped.
 pub(super) fn died(slot: u16) {
     if let Some(table) = TABLE.get()
@@ -138,6 +147,7 @@ pub(super) fn died(slot: u16) {
     {
         entry.set_state(ProcState::Dead);
         entry.set_waiting(false);
+        entry.set_stuck(false);
         entry.set_pid(0);
         table.count_down();
     }
@@ -200,6 +210,7 @@ pub fn processes() -> Vec<ProcessInfo> {
         rank: entry.rank(),
         desc: entry.desc(),
         restarts: entry.generation().saturating_sub(1),
+        stuck: entry.is_stuck(),
     });
     shown.collect()
 }

@@ -1,8 +1,8 @@
 //! What a process works on at this moment, in its row of shared memory: who is stuck, and since when, and who died of
 //! what.
 //!
-//! Invariant: what is worked on is written before `since`, and stays as it is until `since` changes; a process that
-//! dies leaves all of it as it was.
+//! Invariant: what is worked on is written before `since`, and stays as it is until `since` changes, except that a task
+//! may find out which message it works on; a process that dies leaves all of it as it was.
 
 use super::cycles;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -91,6 +91,12 @@ impl Doing {
     /// A message begins at `now`.
     #[inline]
     pub fn message(&self, now: u64, length: usize, source: SocketAddr) {
+        self.note(length as u32, source);
+        self.begin(now);
+    }
+
+    #[inline]
+    fn note(&self, what: u32, source: SocketAddr) {
         let ip = match source.ip() {
             IpAddr::V4(ip) => ip.to_ipv6_mapped(),
             IpAddr::V6(ip) => ip,
@@ -99,11 +105,11 @@ impl Doing {
         self.ip[0].store((ip >> 64) as u64, Ordering::Relaxed);
         self.ip[1].store(ip as u64, Ordering::Relaxed);
         self.port.store(source.port().into(), Ordering::Relaxed);
-        self.begin(now, length as u32);
+        self.what.store(what, Ordering::Relaxed);
     }
 
-    fn begin(&self, now: u64, what: u32) {
-        self.what.store(what, Ordering::Relaxed);
+    #[inline]
+    fn begin(&self, now: u64) {
         self.line.store(0, Ordering::Relaxed);
         self.since.store(now, Ordering::Release);
     }
@@ -113,8 +119,19 @@ impl Doing {
         if self.since.load(Ordering::Relaxed) != 0 {
             return None;
         }
-        self.begin(cycles::now().max(1), task as u32);
+        self.what.store(task as u32, Ordering::Relaxed);
+        self.begin(cycles::now().max(1));
         Some(AtTask(self))
+    }
+
+    /// The task works on a message of that length; false: it is part of one already.
+    pub fn about(&self, length: usize, source: SocketAddr) -> bool {
+        let is_task = matches!(self.what(), What::Task(_));
+        let at_task = is_task && self.since.load(Ordering::Relaxed) != 0;
+        if at_task {
+            self.note(length as u32, source);
+        }
+        at_task
     }
 
     /// The work has ended.
@@ -209,8 +226,10 @@ mod tests {
         assert_eq!(row.now().unwrap().what, What::Task(Task::Timer));
         drop(task);
         assert_eq!(row.now(), None);
+        assert!(!row.about(200, "127.0.0.1:5060".parse().unwrap()));
         row.message(17, 300, "127.0.0.1:5060".parse().unwrap());
         assert!(row.task(Task::Name).is_none());
+        assert!(!row.about(200, "127.0.0.1:5060".parse().unwrap()));
         assert_eq!(row.now().unwrap().since, 17);
     }
 }

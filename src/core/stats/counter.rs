@@ -90,6 +90,8 @@ counters! {
     OverloadDropped = "overload.dropped",
     /// ACKs of such answers.
     OverloadAcks = "overload.acks",
+    /// Processes that did not come to an end with a piece of work in time.
+    Stuck = "process.stuck",
     /// Requests forwarded without a transaction.
     FwdRequests = "fwd.requests",
     /// Replies forwarded without a transaction.

@@ -7,7 +7,7 @@
 use super::activity::{Activity, Doing, Task};
 use super::cycles;
 use super::histogram::{Histogram, Sums};
-use crate::ipc::{PerProcess, ShmFull, ShmTag, lock_wait};
+use crate::ipc::{PerProcess, Scratch, ShmFull, ShmTag, lock_wait};
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -149,6 +149,19 @@ pub fn line() -> u32 {
 pub fn task<T>(task: Task, work: impl FnOnce() -> T) -> T {
     let _at = ROWS.get().and_then(|rows| rows.mine().doing.task(task));
     work()
+}
+
+/// Says which message a task works on, so that others can see it in the scratch buffer of this process. In a process
+/// that works on a received message nothing changes.
+pub fn about(message: &[u8], source: SocketAddr) {
+    let Some(mut scratch) = Scratch::take() else {
+        return;
+    };
+    let length = message.len().min(scratch.len());
+    scratch[..length].copy_from_slice(&message[..length]);
+    if let Some(rows) = ROWS.get() {
+        rows.mine().doing.about(length, source);
+    }
 }
 
 /// What the process of a slot works on, or worked on when it died.

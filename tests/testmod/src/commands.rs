@@ -21,6 +21,14 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("test_panic_locked", panic_locked, Some(make_lock)),
     command("test_panic_keeping", panic_keeping, Some(make_lock)),
     command("test_lock", lock, Some(make_lock)),
+    command("test_keep", keep, Some(make_lock)),
+    Command {
+        name: "test_hold",
+        func: hold,
+        params: &[ArgType::Int],
+        fixup: Some(make_lock),
+        routes: RouteMask::ALL,
+    },
     command("test_abort", abort, None),
     command("test_segv", segv, None),
     command("test_hang", hang, None),
@@ -64,12 +72,16 @@ pub(crate) const COMMANDS: &[Command] = &[
 
 /// What [`lock`] and [`panic_locked`] count in.
 static COUNTER: OnceLock<&'static ShmMutex<u64>> = OnceLock::new();
+/// What [`keep`] takes.
+static KEPT: OnceLock<&'static ShmMutex<u64>> = OnceLock::new();
 
 fn make_lock(_args: &mut [Arg]) -> Result<(), String> {
-    if COUNTER.get().is_none() {
-        let counter = ranked(LockRank::MODULE, 0);
-        let counter = shm_static(counter, ShmTag::CORE).map_err(|_| "no shared memory")?;
-        COUNTER.get_or_init(|| counter);
+    for (place, rank) in [(&COUNTER, LockRank::MODULE), (&KEPT, LockRank(101))] {
+        if place.get().is_none() {
+            let counter = shm_static(ranked(rank, 0), ShmTag::CORE);
+            let counter = counter.map_err(|_| "no shared memory")?;
+            place.get_or_init(|| counter);
+        }
     }
     Ok(())
 }
@@ -96,6 +108,18 @@ fn panic_keeping(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
 fn lock(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
     let counter = *COUNTER.get().expect("made by the fixup").lock();
     tell(format_args!("counter {counter}"));
+    1
+}
+
+/// Holds that lock for so many milliseconds.
+fn hold(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    let _counter = COUNTER.get().expect("made by the fixup").lock();
+    sleep(msg, args)
+}
+
+/// Takes another one and never releases it.
+fn keep(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
+    std::mem::forget(KEPT.get().expect("made by the fixup").lock());
     1
 }
 

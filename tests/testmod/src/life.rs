@@ -21,7 +21,7 @@ pub(crate) static PANIC_DESTROY: IntParam = IntParam::new(0);
 pub(crate) static TELL_RANKS: IntParam = IntParam::new(0);
 /// How many processes the module adds.
 pub(crate) static WORKERS: IntParam = IntParam::new(0);
-/// 1: a timer runs every second, and panics the first time.
+/// 1: a timer runs every second, and panics the first time; 2: it kills its process.
 pub(crate) static TIMER: IntParam = IntParam::new(0);
 
 /// Ends this process with SIGSEGV.
@@ -73,6 +73,9 @@ fn work() {
 fn timer(_seconds: u32, _param: u64) {
     let calls = TIMER_CALLS.fetch_add(1, Ordering::Relaxed) + 1;
     tell(format_args!("timer call {calls}"));
+    if TIMER.get() == 2 {
+        segv();
+    }
     assert!(calls != 1, "told to panic in the timer");
 }
 

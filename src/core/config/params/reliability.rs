@@ -15,6 +15,15 @@ pub(super) static RELIABILITY_PARAMS: &[Param] = &[
         "a message that two processes died of is dropped until it has not come for so many \
          seconds; 0: it is not",
     ),
+    int(&["stuck_limit"], 0, 86_400, |s, n| s.stuck_limit = n as u32).doc(
+        "10",
+        "seconds that a process may work on one message, or hold a lock, before it is told of \
+         as stuck; 0: any",
+    ),
+    flag(&["stuck_replace"], |s, n| s.stuck_replace = n != 0).doc(
+        "no",
+        "kill a process that is stuck, so that another takes its place",
+    ),
     flag(&["overload_control"], |s, n| s.overload_control = n != 0).doc(
         "yes",
         "answer requests that begin something new with 503 while the receivers of a socket \
