@@ -16,7 +16,7 @@
 //! | 4 | [`core::module`], [`core::rpc`], [`core::msg`], [`core::dialog`], [`core::dns`] | ABI and loader; RPC methods; one message and what is decided about it; what messages of a dialog share; where names lead |
 //! | 3 | [`core::net`] | addresses, listening sockets, UDP reading and sending |
 //! | 2 | [`core::sip`] | the parser: bytes in, structure out |
-//! | 1 | [`core::log`], [`core::stats`], [`core::time`], [`core::settings`], [`core::isolation`] | |
+//! | 1 | [`core::log`], [`core::stats`], [`core::time`], [`core::settings`], [`core::in_force`], [`core::isolation`] | |
 //! | 0 | [`ipc`] | segment, allocator, locks, tables, wheel |
 
 pub mod core;

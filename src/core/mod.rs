@@ -5,6 +5,7 @@ pub mod config;
 pub mod dialog;
 pub mod dns;
 pub mod forward;
+pub mod in_force;
 pub mod isolation;
 pub mod log;
 pub mod module;

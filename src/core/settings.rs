@@ -1,11 +1,12 @@
 //! The values of the core parameters (`reference: core parameters`), filled from ser.cfg and the
-//! command line before the first fork and read everywhere. The table of names, types, ranges and
+//! command line, and read everywhere. The table of names, types, ranges and
 //! texts stands in [`super::config`]; this is plain data so that every floor can read it.
 
-use std::sync::{LazyLock, OnceLock};
+use super::in_force::InForce;
+use std::sync::LazyLock;
 
 /// All core parameters with their defaults. Times are in the unit the name or comment says.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub struct Settings {
     pub debug: i32,
@@ -40,6 +41,8 @@ pub struct Settings {
     pub tos: i32,
     /// Seconds.
     pub exit_timeout: u32,
+    /// HUP makes the attendant read ser.cfg again.
+    pub reload_on_hup: bool,
     /// Seconds.
     pub quarantine_expire: u32,
     /// Seconds.
@@ -136,6 +139,7 @@ impl Default for Settings {
             mcast_ttl: -1,
             tos: 0x10,
             exit_timeout: 60,
+            reload_on_hup: false,
             quarantine_expire: 300,
             stuck_limit: 10,
             stuck_replace: false,
@@ -190,16 +194,21 @@ impl Settings {
     }
 }
 
-static SETTINGS: OnceLock<Settings> = OnceLock::new();
+static SETTINGS: InForce<Settings> = InForce::new();
 static DEFAULTS: LazyLock<Settings> = LazyLock::new(Settings::default);
 
-/// Fixes the values; later calls are ignored (a process has one configuration).
+/// Puts values in force, for processes that are forked from now on.
 pub fn set(settings: Settings) {
-    let _ = SETTINGS.set(settings);
+    SETTINGS.put(settings);
 }
 
 /// The values in force; the defaults until [`set`] was called.
 #[inline]
 pub fn get() -> &'static Settings {
     SETTINGS.get().unwrap_or(&DEFAULTS)
+}
+
+/// This process keeps the values that are in force now.
+pub fn keep() {
+    SETTINGS.keep();
 }

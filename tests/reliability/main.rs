@@ -12,6 +12,7 @@ mod overload;
 mod panics;
 mod points;
 mod quarantine;
+mod reload;
 mod saturated;
 mod scaling;
 mod site;

@@ -1,11 +1,13 @@
 //! A server with a script of the test, asked over module ctl.
 
-use crate::common::{Foreground, Setup, load, rpc};
+use crate::common::{Foreground, Setup, load, rpc, ser};
+use std::process::Command;
 
 /// The server.
 pub struct Site {
     pub setup: Setup,
     pub server: Foreground,
+    modules: Vec<String>,
 }
 
 impl Site {
@@ -16,7 +18,53 @@ impl Site {
         std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
         let options = [&["-D", "-D", "-E"], options].concat();
         let server = setup.foreground(&options);
-        Site { setup, server }
+        let modules = modules.iter().map(|m| (*m).to_owned()).collect();
+        Site {
+            setup,
+            server,
+            modules,
+        }
+    }
+
+    /// The same with `listen` lines of its own, which the command line leaves alone.
+    pub fn listening(modules: &[&str], text: &str) -> Site {
+        let setup = Setup::new();
+        std::fs::write(setup.path("ser.cfg"), config(&setup, modules, text)).expect("written");
+        let mut command = Command::new(ser());
+        command.arg("-f").arg(setup.path("ser.cfg"));
+        command.args(["-D", "-D", "-E"]);
+        let server = setup.start(command);
+        let modules = modules.iter().map(|m| (*m).to_owned()).collect();
+        Site {
+            setup,
+            server,
+            modules,
+        }
+    }
+
+    /// Writes another ser.cfg with the same modules.
+    pub fn write(&self, text: &str) {
+        let modules: Vec<_> = self.modules.iter().map(String::as_str).collect();
+        let config = config(&self.setup, &modules, text);
+        std::fs::write(self.setup.path("ser.cfg"), config).expect("config is written");
+    }
+
+    /// A member of what core.generation tells.
+    pub fn generation(&self, member: &str) -> String {
+        let said = self.ask("core.generation", &[]);
+        let mut members = said[0].split(',');
+        let value = members.find_map(|m| m.strip_prefix(member)?.strip_prefix(':'));
+        value
+            .unwrap_or_else(|| panic!("no {member}: {said:?}"))
+            .to_owned()
+    }
+
+    /// The pids of all processes, sorted.
+    pub fn pids(&self) -> Vec<i32> {
+        let children = self.server.tree.children();
+        let mut pids: Vec<_> = children.iter().map(|p| p.pid).collect();
+        pids.sort_unstable();
+        pids
     }
 
     /// Calls a method; the lines of the answer.

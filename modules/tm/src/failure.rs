@@ -9,9 +9,9 @@ use crate::reply::Work;
 use crate::saved::{self, Revived};
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Transaction};
-use crate::{avps, resolving, tick};
+use crate::{armed, avps, resolving, tick};
 use ser::core::msg::{Bump, RouteKind, SipMsg};
-use ser::core::script::{program, run_top_route};
+use ser::core::script::run_top_route;
 use ser::core::stats::work;
 use ser::ipc::ShmStr;
 
@@ -62,8 +62,7 @@ struct Case<'a> {
 }
 
 fn open<'a>(t: &mut Transaction, arena: &'a Bump) -> Case<'a> {
-    let name = std::str::from_utf8(&t.routes.failure).unwrap_or_default();
-    let route = program().and_then(|p| p.failure.find(name));
+    let route = armed::find(RouteKind::Failure, &t.routes.failure);
     // It runs once, unless the route arms itself again.
     t.routes.failure.replace(ShmStr::EMPTY);
     let winner = decide::best(t);

@@ -9,11 +9,11 @@ use crate::ready::{self, Ready};
 use crate::reply::{self, Work};
 use crate::table::{self, TxId};
 use crate::transaction::{Branch, BranchFlag, Flag, Repeater, Transaction};
-use crate::{avps, failure, newtran, params, rebuild, resolving, tick};
+use crate::{armed, avps, failure, newtran, params, rebuild, resolving, tick};
 use ser::core::dns::{self, Destination, Destinations, Query, Resolution, Ticket};
 use ser::core::msg::{BumpVec, MAX_BRANCHES, RouteKind, SerError, SipMsg};
 use ser::core::net::{Proto, SocketInfo};
-use ser::core::script::{program, run_top_route};
+use ser::core::script::run_top_route;
 use ser::core::sip::{Method, Uri};
 use ser::ipc::{ShmFull, ShmStr};
 use std::net::SocketAddr;
@@ -125,11 +125,8 @@ pub fn forward<'a>(msg: &mut SipMsg<'a>, id: TxId, hop: Hop<'a>) -> Result<(), S
 
 /// Looks at the transaction and takes the armed branch_route, which serves once.
 fn open<'a>(t: &mut Transaction, msg: &SipMsg<'a>) -> Start<'a> {
-    let route = (!t.routes.branch.is_empty()).then(|| {
-        let name = std::str::from_utf8(&t.routes.branch).ok()?;
-        program()?.branch.find(name)
-    });
-    if route.is_some() {
+    let route = armed::find(RouteKind::Branch, &t.routes.branch);
+    if !t.routes.branch.is_empty() {
         t.routes.branch.replace(ShmStr::EMPTY);
     }
     Start {
@@ -140,7 +137,7 @@ fn open<'a>(t: &mut Transaction, msg: &SipMsg<'a>) -> Start<'a> {
         } else {
             msg.store(&t.md5)
         },
-        route: route.flatten(),
+        route,
     }
 }
 

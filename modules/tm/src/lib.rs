@@ -11,7 +11,7 @@
 //! | `reply_in`, `decide`, `reply` | replies of next hops, what they mean, replies upstream |
 //! | `contacts` | serial forking by q |
 //! | `twrite`, `tw_append` | requests handed to an application |
-//! | `failure`, `cancel`, `hop` | failure_route, CANCEL, requests made from a branch's own |
+//! | `armed`, `failure`, `cancel`, `hop` | routes by name, failure_route, CANCEL, requests made from a branch's own |
 //! | `uac/` | requests of our own |
 //! | `timers` | retransmission, final response timers, the end |
 //! | `saved`, `avps`, `pack` | what the script decided, in shared memory |
@@ -19,6 +19,7 @@
 //! | `callbacks`, `api`, `rpc`, `stats` | what others are told, and can do |
 
 mod api;
+mod armed;
 mod avps;
 mod branch_id;
 mod callbacks;

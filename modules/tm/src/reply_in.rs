@@ -9,11 +9,11 @@ use crate::decide::{self, BranchReply, Next};
 use crate::reply::Work;
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Flag, Repeater, Transaction};
-use crate::{avps, cancel, failure, hop, params, tick, uac};
+use crate::{armed, avps, cancel, failure, hop, params, tick, uac};
 use ser::core::forward::{remove_first_via, render};
 use ser::core::msg::{RouteKind, SipMsg};
 use ser::core::net::SocketInfo;
-use ser::core::script::{program, run_top_route};
+use ser::core::script::run_top_route;
 use ser::core::sip::{HdrType, Method};
 
 /// Lets the core go on with the reply: it is none of ours.
@@ -175,11 +175,7 @@ fn ack<'a>(t: &Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work<'a>)
 }
 
 fn look<'a>(t: &Transaction, branch: usize, msg: &SipMsg<'a>) -> Seen<'a> {
-    let route = (!t.routes.reply.is_empty()).then(|| {
-        let name = std::str::from_utf8(&t.routes.reply).ok()?;
-        program()?.onreply.find(name)
-    });
-    let route = route.flatten();
+    let route = armed::find(RouteKind::OnReply, &t.routes.reply);
     let callbacks = !t.callbacks.is_empty();
     let looked_at = route.is_some() || callbacks;
     Seen {

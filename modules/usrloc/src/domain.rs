@@ -1,9 +1,10 @@
-//! Location tables: name → hash table of users in shared memory. They are made before the first fork.
+//! Location tables: name → hash table of users in shared memory. They are made in the attendant, before the processes
+//! are forked that use them.
 
 use crate::contact::Contact;
 use crate::record::Locked;
 use ser::core::module::api::usrloc::{Domain, Full, Record};
-use ser::ipc::{Fate, Mend, ShmList, ShmStr, ShmTable, ShmTag};
+use ser::ipc::{FIRST_THREAD_SLOT, Fate, Mend, ShmList, ShmStr, ShmTable, ShmTag, process_slot};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicI64;
 
@@ -46,12 +47,17 @@ pub struct Table {
 
 static TABLES: [OnceLock<Table>; MAX_DOMAINS] = [const { OnceLock::new() }; MAX_DOMAINS];
 
-/// The table of that name; made if there is none. Before the first fork only.
+/// The number of a table that the attendant will make.
+const TO_BE_MADE: Domain = Domain(MAX_DOMAINS);
+
+/// The table of that name; made if there is none. In the attendant only: another process that looks at a
+/// configuration leaves no trace.
 pub fn register(name: &[u8]) -> Result<Domain, String> {
     for (index, place) in TABLES.iter().enumerate() {
         match place.get() {
             Some(table) if *table.name == *name => return Ok(Domain(index)),
             Some(_) => {}
+            None if is_child() => return Ok(TO_BE_MADE),
             None => {
                 let table = Table::create(name).map_err(|_| "no shared memory for the table")?;
                 let _ = place.set(table);
@@ -60,6 +66,11 @@ pub fn register(name: &[u8]) -> Result<Domain, String> {
         }
     }
     Err(format!("more than {MAX_DOMAINS} location tables"))
+}
+
+/// Whether this is a forked process (threads of tests are none).
+fn is_child() -> bool {
+    (1..FIRST_THREAD_SLOT).contains(&process_slot())
 }
 
 /// The table behind a number that [`register`] gave.

@@ -4,6 +4,7 @@ use super::passes::Early;
 use super::start::Failed;
 use crate::core::config::{self, Loaded, Modules, Severity, SourceFile};
 use crate::core::log as ser_log;
+use md5::{Digest, Md5};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -24,15 +25,23 @@ fn beside(exe: &Path) -> PathBuf {
     }
 }
 
-/// Reads the file that `-f` names. All findings are on stderr when this returns.
-pub(super) fn read(early: &Early) -> Result<Loaded, Failed> {
-    let name = early.config.display();
-    let bytes = std::fs::read(&early.config)
-        .map_err(|why| format!("ERROR: loading config file({name}): {why}"))?;
-    let source = SourceFile {
-        name: name.to_string(),
-        bytes,
-    };
+/// The bytes of the file at `path`, which messages call `name`.
+pub(super) fn open(path: &Path, name: &Path) -> Result<SourceFile, String> {
+    let name = name.display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(SourceFile { name, bytes }),
+        Err(why) => Err(format!("ERROR: loading config file({name}): {why}")),
+    }
+}
+
+/// What tells one content of a file from another: its MD5 in hexadecimal digits.
+pub(super) fn hash(source: &SourceFile) -> String {
+    format!("{:x}", Md5::digest(&source.bytes))
+}
+
+/// Reads the file that `-f` names, and tells its hash. All findings are on stderr when this returns.
+pub(super) fn read(early: &Early) -> Result<(Loaded, String), Failed> {
+    let source = open(&early.config, &early.config)?;
     let modules = if early.check {
         Modules::Check
     } else {
@@ -41,7 +50,7 @@ pub(super) fn read(early: &Early) -> Result<Loaded, Failed> {
     let loaded = config::load(&source, modules);
     report(&loaded, &source, early.log_stderr);
     match loaded.found.errors() {
-        0 => Ok(loaded),
+        0 => Ok((loaded, hash(&source))),
         n => Err(Failed(format!("ERROR: bad config file ({n} errors)"))),
     }
 }
@@ -52,17 +61,22 @@ fn report(loaded: &Loaded, source: &SourceFile, log_stderr: bool) {
     // Without a stderr the log has it all the same.
     let _ = stderr.write_all(text.as_bytes());
     if !log_stderr {
-        for found in loaded.found.sorted() {
-            let (line, column) = source.position(found.span.start);
-            let place = format_args!("{}:{line}:{column}: {}", source.name, found.message);
-            match found.severity {
-                Severity::Error => crate::crit!("{place}"),
-                Severity::Warning => log::warn!("{place}"),
-            }
-        }
+        log_findings(loaded, source);
     }
     if loaded.found.warnings() > 0 {
         ser_log::print_stderr(format_args!("{} config warnings", loaded.found.warnings()));
+    }
+}
+
+/// A line of the log for each finding.
+pub(super) fn log_findings(loaded: &Loaded, source: &SourceFile) {
+    for found in loaded.found.sorted() {
+        let (line, column) = source.position(found.span.start);
+        let place = format_args!("{}:{line}:{column}: {}", source.name, found.message);
+        match found.severity {
+            Severity::Error => crate::crit!("{place}"),
+            Severity::Warning => log::warn!("{place}"),
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 //! | `getopt`, `passes`, `overrides` | the command line, in SER's three passes |
 //! | `texts` | `-h`, `-V` |
 //! | `config_file` | finds and reads ser.cfg and shows what is wrong with it |
+//! | `effective` | what file and command line come to together |
+//! | `live_config` | another config file while the server runs |
 //! | `fork_mode` | `-D` and `fork=` |
 //! | `start` | the start order, and what is undone when a step fails |
 //!
@@ -13,8 +15,10 @@
 //! runs; 255 for everything that failed.
 
 mod config_file;
+mod effective;
 mod fork_mode;
 mod getopt;
+mod live_config;
 mod options;
 mod overrides;
 mod passes;

@@ -5,31 +5,32 @@
 //! Invariant: a start that fails leaves no process and no file behind, and says why exactly once.
 
 use super::config_file;
+use super::effective::{Effective, listeners};
 use super::fork_mode::ForkMode;
 use super::getopt::Opt;
-use super::overrides::{self, Overrides};
+use super::live_config::{ConfigFile, LiveConfig};
+use super::overrides::Overrides;
 use super::passes::Early;
-use crate::core::config::{Loaded, Target};
-use crate::core::dns::{self, AtStart};
+use crate::core::config::{Facts, Target};
+use crate::core::dns;
 use crate::core::log as ser_log;
 use crate::core::module::registry;
-use crate::core::net::{self, Listeners, SocketId, SocketInfo, udp};
+use crate::core::net::{self, Listeners, SocketInfo, udp};
 use crate::core::overload;
 use crate::core::process::daemonize::{self, Inherited, Launcher};
 use crate::core::process::pidfile::{PgidFile, PidFile};
 use crate::core::process::privileges::{Identity, Unknown};
 use crate::core::process::{
-    Attendant, Attended, Heritage, OwnReceiver, Stop, Table, clean_up, limits, notify, say_thanks,
-    serve_core_fifo, serve_core_unixsock,
+    Attendant, Attended, Configuration, Heritage, OwnReceiver, Stop, Table, clean_up, limits,
+    notify, say_thanks, serve_core_fifo, serve_core_unixsock,
 };
 use crate::core::receive::quarantine;
-use crate::core::script::{self, Program};
+use crate::core::script::{self, HostNames, Program};
 use crate::core::settings::{self, Settings};
 use crate::core::{stats, time};
 use crate::ipc::{MAX_PROCESSES, Scratch, Segment, set_process_slot};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 
@@ -54,6 +55,8 @@ struct Plan {
     config: String,
     /// Taken out when it is fixed up.
     program: Cell<Option<Program>>,
+    /// Taken out by the attendant, which may read the file again.
+    reload: Cell<Option<(ConfigFile, Facts)>>,
 }
 
 /// Runs the server, or checks its config.
@@ -75,58 +78,34 @@ pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Resu
 }
 
 fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
-    let Loaded {
-        target, program, ..
-    } = config_file::read(early)?;
-    let mut settings = target.settings;
-    let more = overrides::apply(options, &mut settings)?;
-    settings.log_stderror |= early.log_stderr;
-    if early.debug > 0 {
-        settings.debug = early.debug as i32;
-    }
-    apply_log_settings(&settings);
-    dns::settle(&mut settings);
-    let mode = ForkMode::choose(more.dont_fork, settings.fork);
-    let identity = look_up_identity(&settings)?;
-    let mut listen = target.listen;
-    listen.extend(more.listen.iter().cloned());
-    let mut listeners = listeners(&listen, &target.aliases, &settings)?;
+    let (loaded, hash) = config_file::read(early)?;
+    let effective = Effective::of(loaded, early, options)?;
+    let mode = ForkMode::choose(effective.more.dont_fork, effective.settings.fork);
+    let identity = look_up_identity(&effective.settings)?;
+    let mut listeners = effective.listeners()?;
     if mode == ForkMode::NoFork && !early.check {
         use_first_socket(&mut listeners)?;
     }
     net::install(listeners);
-    let shm_limit = shm_limit(early.shm_megabytes);
     Ok(Plan {
-        settings,
+        settings: effective.settings,
         identity,
         mode,
-        more,
-        shm_limit,
+        more: effective.more,
+        shm_limit: shm_limit(early.shm_megabytes),
         config: early.config.display().to_string(),
-        program: Cell::new(Some(program)),
+        program: Cell::new(Some(effective.program)),
+        reload: Cell::new(Some((
+            ConfigFile::new(early, options, hash)?,
+            effective.facts,
+        ))),
     })
-}
-
-/// What `listen` and `alias` come to.
-fn listeners(
-    listen: &[SocketId],
-    aliases: &[SocketId],
-    settings: &Settings,
-) -> Result<Listeners, String> {
-    net::build(listen, aliases, settings, &AtStart::new(settings))
-        .map_err(|why| format!("failed to initialize list addresses: {why}"))
 }
 
 /// Whether a server with this file could find the addresses that it is to listen on.
 pub(super) fn check_addresses(mut target: Target) -> Result<(), String> {
     dns::settle(&mut target.settings);
     listeners(&target.listen, &target.aliases, &target.settings).map(drop)
-}
-
-fn apply_log_settings(settings: &Settings) {
-    ser_log::set_debug(settings.debug);
-    ser_log::set_stderr(settings.log_stderror);
-    ser_log::set_facility(settings.log_facility);
 }
 
 /// SER's texts; the one for groups names the other letter, as the original's does.
@@ -320,12 +299,19 @@ fn init(plan: &Plan) -> Result<(), Failed> {
     }
     if let Some(mut program) = plan.program.take() {
         program
-            .fixup()
+            .fixup(&mut HostNames::look_up())
             .map_err(|why| format!("{}: {why}", plan.config))?;
         script::install(program);
     }
     plan.identity.assume()?;
     Ok(())
+}
+
+/// What can read the config file again. In no-fork mode there are no processes that could take the place of others.
+fn configuration(plan: &Plan) -> Option<Box<dyn Configuration>> {
+    let (file, facts) = plan.reload.take()?;
+    let forks = plan.mode != ForkMode::NoFork;
+    forks.then(|| Box::new(LiveConfig::new(file, facts)) as Box<dyn Configuration>)
 }
 
 /// Before a table of any length is made of a mistyped `children`.
@@ -363,6 +349,6 @@ fn heritage(plan: &Plan) -> Result<Heritage, Failed> {
         own_receiver,
         close_terminal: plan.mode != ForkMode::NoFork,
         keep_stderr: plan.settings.log_stderror,
-        exit_timeout: Duration::from_secs(plan.settings.exit_timeout.into()),
+        configuration: configuration(plan),
     })
 }

@@ -6,6 +6,7 @@
 //! | `params`, `commands` | tables: core parameters, core commands |
 //! | `load` | carries a tree out in the order of the file: parameters, modules, declarations |
 //! | `compile` | route blocks become the program |
+//! | `facts` | what can change while a server runs, and what cannot |
 //! | `catalog`, `retired` | what modules have, and what older generations called otherwise |
 //! | `diagnostics`, `suggest` | findings with place, line, caret, and what would be right |
 //!
@@ -18,6 +19,7 @@ mod catalog;
 mod commands;
 mod compile;
 mod diagnostics;
+mod facts;
 mod load;
 mod params;
 mod parser;
@@ -28,6 +30,7 @@ mod suggest;
 pub use catalog::modules as known_modules;
 pub use commands::command_docs;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, SourceFile};
+pub use facts::{Facts, ParamChange};
 pub use load::{Loaded, Modules, load};
 pub use params::{FOREIGN_POLL_METHODS, POLL_METHODS, ParamDoc, Target, param_docs};
 pub use parser::parse;

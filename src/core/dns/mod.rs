@@ -169,6 +169,17 @@ pub(in crate::core) fn settle(settings: &mut Settings) {
     }
 }
 
+/// In the attendant: other parameters and sockets are in force, for processes that are forked from now on.
+pub(in crate::core) fn settings_changed(settings: &Settings) {
+    service::settings_changed(settings);
+    Policy::put();
+}
+
+/// This process keeps what is in force now.
+pub(in crate::core) fn keep() {
+    Policy::keep();
+}
+
 /// What is known of `query` without waiting.
 #[inline]
 pub fn resolve(query: Query<'_>) -> Resolution<'_> {

@@ -1,9 +1,9 @@
 //! What the parameters and the sockets of this server say about the way from a name to destinations.
 
 use super::MAX_DESTINATIONS;
+use crate::core::in_force::InForce;
 use crate::core::net::{Proto, SocketInfo, all_sockets};
 use crate::core::settings::{self, Settings};
-use std::sync::OnceLock;
 
 /// `dns_cache_flags`.
 mod flag {
@@ -15,8 +15,10 @@ mod flag {
 /// The protocols that NAPTR and SRV can speak of, as SER prefers them where preferences are equal.
 pub(super) const PROTOS: [Proto; 4] = [Proto::Udp, Proto::Tcp, Proto::Sctp, Proto::Tls];
 
+static POLICY: InForce<Policy> = InForce::new();
+
 /// Fixed once the sockets are known.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Policy {
     /// `dns_try_naptr`
     pub naptr: bool,
@@ -68,8 +70,18 @@ impl Policy {
 
     /// That of the running server.
     pub fn get() -> &'static Policy {
-        static POLICY: OnceLock<Policy> = OnceLock::new();
-        POLICY.get_or_init(|| Policy::new(settings::get(), &all_sockets().collect::<Vec<_>>()))
+        POLICY.get().unwrap_or_else(Policy::put)
+    }
+
+    /// Puts what the settings and sockets in force come to in force.
+    pub fn put() -> &'static Policy {
+        let sockets: Vec<_> = all_sockets().collect();
+        POLICY.put(Policy::new(settings::get(), &sockets))
+    }
+
+    /// This process keeps that of now.
+    pub fn keep() {
+        POLICY.keep();
     }
 
     /// How much we like a protocol; `None`: not at all.

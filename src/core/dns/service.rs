@@ -21,7 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A process that waits looks this much longer than the resolver may take.
@@ -33,8 +33,8 @@ const OWN: u64 = 1 << 63;
 pub(super) struct Shared {
     pub cache: Option<Cache>,
     pub jobs: Jobs,
-    /// How long a process waits for a result.
-    limit: Duration,
+    /// How long a process waits for a result, in milliseconds.
+    limit: AtomicU64,
 }
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
@@ -60,13 +60,23 @@ pub(super) fn create(settings: &Settings) -> Result<(), String> {
         false => None,
     };
     let jobs = Jobs::create(MAX_PROCESSES)?;
-    let limit = Local::new(settings).longest() + SLACK;
+    let limit = AtomicU64::new(0);
+    SHARED.get_or_init(|| Shared { cache, jobs, limit });
+    settings_changed(settings);
+    start_sweep(settings.dns_cache_gc_interval)
+}
+
+/// Other parameters are in force, for processes that are forked from now on.
+pub(super) fn settings_changed(settings: &Settings) {
+    if let Some(shared) = SHARED.get() {
+        let limit = Local::new(settings).longest() + SLACK;
+        let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        shared.limit.store(ms, Ordering::Relaxed);
+    }
     // Via of a message may hold a name.
     if settings.received_dns != 0 || settings.reply_to_via {
         want_resolver();
     }
-    SHARED.get_or_init(|| Shared { cache, jobs, limit });
-    start_sweep(settings.dns_cache_gc_interval)
 }
 
 /// The slow timer removes what has expired; 0 means never (a full cache does it, too).
@@ -192,7 +202,8 @@ fn ask(task: &Task) -> Done {
     }
     let shared = SHARED.get();
     if let Some(shared) = shared.filter(|_| SERVED.load(Ordering::Relaxed)) {
-        let done = shared.jobs.wait(task, shared.limit);
+        let limit = Duration::from_millis(shared.limit.load(Ordering::Relaxed));
+        let done = shared.jobs.wait(task, limit);
         return done.unwrap_or_else(|why| Done::failed(task, why));
     }
     let cache = shared.and_then(|shared| shared.cache.clone());

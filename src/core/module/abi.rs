@@ -100,6 +100,10 @@ pub struct ModuleExports {
     pub rpc_methods: &'static [RpcMethod],
     /// Parameters.
     pub params: &'static [Param],
+    /// Those of them, [`ParamKind::Int`], [`ParamKind::Str`] or [`ParamKind::Flag`], that the module reads each time it
+    /// needs them, never in `init` alone: another ser.cfg may change them while the server runs. Whatever value the
+    /// type allows must be good for something, because `init` does not see it.
+    pub live_params: &'static [&'static str],
     /// When it is loaded, before any route that follows it is compiled: for selects.
     pub register: Option<fn()>,
     /// Once, in the attendant, before the first fork.
@@ -124,6 +128,7 @@ impl ModuleExports {
             cmds: &[],
             rpc_methods: &[],
             params: &[],
+            live_params: &[],
             register: None,
             init: None,
             response: None,

@@ -50,6 +50,10 @@ pub enum LoadError {
         name: String,
         instead: &'static str,
     },
+    /// The server runs without it.
+    NotRunning {
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for LoadError {
@@ -99,6 +103,11 @@ impl fmt::Display for LoadError {
             LoadError::Retired { name, instead } => {
                 write!(f, "module {name} does not exist any more: {instead}")
             }
+            LoadError::NotRunning { path } => write!(
+                f,
+                "the server runs without {}, it has to be restarted for it",
+                path.display()
+            ),
         }
     }
 }
@@ -106,6 +115,28 @@ impl fmt::Display for LoadError {
 /// Loads the module that `loadmodule "spec"` names and registers it. `mpath` is the list of folders
 /// (separated by `:`) where names without a `/` are looked for, before the folders beside the program.
 pub fn load_module(spec: &str, mpath: &str) -> Result<&'static LoadedModule, LoadError> {
+    let path = find(spec, mpath)?;
+    if let Some(loaded) = registry::modules().iter().find(|m| m.path == path) {
+        return Err(already_loaded(path, loaded));
+    }
+    let exports = open(&path)?;
+    exports.register.into_iter().for_each(|register| register());
+    Ok(registry::register_module(LoadedModule {
+        path,
+        asked: module_name(spec),
+        exports,
+    }))
+}
+
+/// The module that `loadmodule "spec"` names, which has to be one that the server runs with.
+pub fn running_module(spec: &str, mpath: &str) -> Result<&'static LoadedModule, LoadError> {
+    let path = find(spec, mpath)?;
+    let running = registry::modules().into_iter().find(|m| m.path == path);
+    running.ok_or(LoadError::NotRunning { path })
+}
+
+/// The file of a module.
+fn find(spec: &str, mpath: &str) -> Result<PathBuf, LoadError> {
     let mut candidates = candidates(spec, mpath);
     let name = module_name(spec);
     if let Some(Fate::Renamed(new)) = retired::fate(&name) {
@@ -120,17 +151,7 @@ pub fn load_module(spec: &str, mpath: &str) -> Result<&'static LoadedModule, Loa
             },
         });
     };
-    let path = path.canonicalize().unwrap_or_else(|_| path.clone());
-    if let Some(loaded) = registry::modules().iter().find(|m| m.path == path) {
-        return Err(already_loaded(path, loaded));
-    }
-    let exports = open(&path)?;
-    exports.register.into_iter().for_each(|register| register());
-    Ok(registry::register_module(LoadedModule {
-        path,
-        asked: name,
-        exports,
-    }))
+    Ok(path.canonicalize().unwrap_or_else(|_| path.clone()))
 }
 
 /// Where module `name` of this server is, found as a name without a `/` is.

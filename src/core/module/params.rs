@@ -1,25 +1,35 @@
-//! Module parameters: values that `modparam` sets before the first fork and everybody reads.
+//! Module parameters: values that `modparam` sets in the attendant and everybody reads.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
 
 /// A number.
 #[derive(Debug)]
-pub struct IntParam(AtomicI64);
+pub struct IntParam {
+    value: AtomicI64,
+    default: i64,
+}
 
 impl IntParam {
     /// With its default.
     pub const fn new(default: i64) -> Self {
-        IntParam(AtomicI64::new(default))
+        IntParam {
+            value: AtomicI64::new(default),
+            default,
+        }
     }
     /// The value.
     #[inline]
     pub fn get(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+        self.value.load(Ordering::Relaxed)
     }
     /// Sets it; later calls win.
     pub fn set(&self, value: i64) {
-        self.0.store(value, Ordering::Relaxed);
+        self.value.store(value, Ordering::Relaxed);
+    }
+    /// Sets its default again.
+    pub fn reset(&self) {
+        self.set(self.default);
     }
 }
 
@@ -59,10 +69,17 @@ impl StrParam {
     pub fn bytes(&self) -> &'static [u8] {
         self.get().unwrap_or(b"")
     }
-    /// Sets it; later calls win, the earlier value stays in memory (once per line of ser.cfg).
+    /// Sets it; later calls win. An earlier value that differs stays in memory (once per line of ser.cfg and change).
     pub fn set(&self, value: &[u8]) {
-        let leaked = Box::leak(Box::new(value.to_vec()));
-        self.value.store(leaked, Ordering::Release);
+        let is_set = !self.value.load(Ordering::Acquire).is_null();
+        if !is_set || self.get() != Some(value) {
+            let leaked = Box::leak(Box::new(value.to_vec()));
+            self.value.store(leaked, Ordering::Release);
+        }
+    }
+    /// Takes its default again.
+    pub fn reset(&self) {
+        self.value.store(std::ptr::null_mut(), Ordering::Release);
     }
 }
 

@@ -7,6 +7,7 @@ use super::{ArgType, Command, ModuleExports, ParamKind, Regex, ResponseFn};
 use crate::core::msg::{MAX_FLAG, RouteKind, SipMsg};
 use crate::core::rpc::RpcMethod;
 use parking_lot::RwLock;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -104,6 +105,23 @@ pub enum ModParamValue<'v> {
     Str(&'v [u8]),
 }
 
+/// What a `modparam` sets: of a flag the number that its name stands for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum ParamEffect {
+    Int(i64),
+    Str(Vec<u8>),
+}
+
+impl fmt::Display for ParamEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ParamEffect::Int(n) => write!(f, "{n}"),
+            ParamEffect::Str(text) => write!(f, "\"{}\"", text.escape_ascii()),
+        }
+    }
+}
+
 /// Why a `modparam` was refused.
 #[derive(Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -129,29 +147,29 @@ pub enum ModParamError {
 
 /// Sets parameter `name` of every loaded module whose name `modules_re` matches (POSIX ERE, any
 /// case, anchored as SER does: `^` before and `$` behind the whole text). With `check_only` types are
-/// checked and nothing is set, so that no module code runs.
+/// checked and nothing is set, so that no module code runs. The result: each of these modules with
+/// what it comes to.
 pub fn set_mod_param(
     modules_re: &[u8],
     name: &[u8],
     value: ModParamValue<'_>,
     check_only: bool,
-) -> Result<(), ModParamError> {
+) -> Result<Vec<(&'static str, ParamEffect)>, ModParamError> {
     let anchored = [b"^", modules_re, b"$"].concat();
     let re = Regex::new(&anchored).map_err(ModParamError::BadRegex)?;
-    let mut matched = false;
+    let mut matched = Vec::new();
     for module in modules().iter().rev().filter(|m| {
         [m.exports.name, &m.asked]
             .iter()
             .any(|name| re.is_match(name.as_bytes()))
     }) {
-        matched = true;
-        set_one(module.exports, name, value, check_only)?;
+        let effect = set_one(module.exports, name, value, check_only)?;
+        matched.push((module.exports.name, effect));
     }
-    if matched {
-        Ok(())
-    } else {
-        Err(ModParamError::NoModule)
+    if matched.is_empty() {
+        return Err(ModParamError::NoModule);
     }
+    Ok(matched)
 }
 
 fn set_one(
@@ -159,7 +177,7 @@ fn set_one(
     name: &[u8],
     value: ModParamValue<'_>,
     check_only: bool,
-) -> Result<(), ModParamError> {
+) -> Result<ParamEffect, ModParamError> {
     let module = exports.name;
     let Some(param) = exports.params.iter().find(|p| p.name.as_bytes() == name) else {
         let known = exports.params.iter().map(|p| p.name).collect();
@@ -173,29 +191,51 @@ fn set_one(
             if !check_only {
                 place.set(number);
             }
-            Ok(())
+            return Ok(ParamEffect::Int(number));
         }
-        (ParamKind::Int(_) | ParamKind::IntFn(_), ModParamValue::Int(_)) if check_only => Ok(()),
-        (ParamKind::Str(_) | ParamKind::StrFn(_), ModParamValue::Str(_)) if check_only => Ok(()),
-        (ParamKind::Int(place), ModParamValue::Int(n)) => {
-            place.set(n);
-            Ok(())
-        }
-        (ParamKind::IntFn(set), ModParamValue::Int(n)) => set(n).map_err(refused),
-        (ParamKind::Str(place), ModParamValue::Str(s)) => {
-            place.set(s);
-            Ok(())
-        }
-        (ParamKind::StrFn(set), ModParamValue::Str(s)) => set(s).map_err(refused),
+        (ParamKind::Int(_) | ParamKind::IntFn(_), ModParamValue::Int(_)) if check_only => {}
+        (ParamKind::Str(_) | ParamKind::StrFn(_), ModParamValue::Str(_)) if check_only => {}
+        (ParamKind::Int(place), ModParamValue::Int(n)) => place.set(n),
+        (ParamKind::IntFn(set), ModParamValue::Int(n)) => set(n).map_err(refused)?,
+        (ParamKind::Str(place), ModParamValue::Str(s)) => place.set(s),
+        (ParamKind::StrFn(set), ModParamValue::Str(s)) => set(s).map_err(refused)?,
         (ParamKind::Int(_) | ParamKind::IntFn(_), ModParamValue::Str(_)) => {
             let wants = "number";
-            Err(ModParamError::WrongType { module, wants })
+            return Err(ModParamError::WrongType { module, wants });
         }
         (ParamKind::Str(_) | ParamKind::StrFn(_), ModParamValue::Int(_)) => {
             let wants = "string";
-            Err(ModParamError::WrongType { module, wants })
+            return Err(ModParamError::WrongType { module, wants });
         }
     }
+    Ok(match value {
+        ModParamValue::Int(n) => ParamEffect::Int(n),
+        ModParamValue::Str(text) => ParamEffect::Str(text.to_vec()),
+    })
+}
+
+/// Gives a parameter, which was checked, its last value, or its default where there is none.
+pub fn change_param(module: &str, name: &str, values: &[ParamEffect]) {
+    let all = modules();
+    let module = all.iter().find(|m| m.exports.name == module);
+    let mut params = module.into_iter().flat_map(|m| m.exports.params);
+    let param = params.find(|p| p.name == name).map(|p| p.kind);
+    match (param, values.last()) {
+        (Some(ParamKind::Int(place) | ParamKind::Flag(place)), Some(ParamEffect::Int(n))) => {
+            place.set(*n);
+        }
+        (Some(ParamKind::Int(place) | ParamKind::Flag(place)), None) => place.reset(),
+        (Some(ParamKind::Str(place)), Some(ParamEffect::Str(text))) => place.set(text),
+        (Some(ParamKind::Str(place)), None) => place.reset(),
+        (kind, value) => log::error!("BUG: parameter {name} ({kind:?}) cannot become {value:?}"),
+    }
+}
+
+/// Whether a parameter may be changed while the server runs, see [`ModuleExports::live_params`].
+pub fn is_live_param(module: &str, name: &str) -> bool {
+    let all = modules();
+    let module = all.iter().find(|m| m.exports.name == module);
+    module.is_some_and(|m| m.exports.live_params.contains(&name))
 }
 
 /// Resolves the name of a message flag, declaring it if need be; set by the config floor before

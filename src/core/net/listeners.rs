@@ -1,14 +1,14 @@
 //! The socket lists `udp_listen`, `tcp_listen`, `tls_listen`, the aliases, and "is this myself?".
 //!
-//! Built once from `listen=`, `-l` and `alias=` before the first fork, only read afterwards.
+//! Built from `listen=`, `-l` and `alias=` before the first fork; a process keeps those that it was forked with.
 
 use super::interfaces::{all_addresses, interface_addresses};
-use super::{Proto, SocketId, SocketInfo};
+use super::{Proto, SocketId, SocketInfo, socket_pool};
+use crate::core::in_force::InForce;
 use crate::core::settings::Settings;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::OnceLock;
 
 /// A further name of ours; port 0 and [`Proto::None`] stand for any.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,7 +20,7 @@ pub struct Alias {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Listeners {
     /// UDP sockets in the order configured.
     pub udp: Vec<&'static SocketInfo>,
@@ -36,7 +36,7 @@ pub struct Listeners {
     pub send_ipv6: Option<&'static SocketInfo>,
 }
 
-static LISTENERS: OnceLock<Listeners> = OnceLock::new();
+static LISTENERS: InForce<Listeners> = InForce::new();
 static NONE: Listeners = Listeners {
     udp: Vec::new(),
     tcp: Vec::new(),
@@ -46,9 +46,14 @@ static NONE: Listeners = Listeners {
     send_ipv6: None,
 };
 
-/// Makes the lists those of the process; later calls are ignored.
-pub fn install(listeners: Listeners) {
-    let _ = LISTENERS.set(listeners);
+/// Puts the lists in force, for processes that are forked from now on.
+pub fn install(listeners: Listeners) -> &'static Listeners {
+    LISTENERS.put(listeners)
+}
+
+/// This process keeps the lists that are in force now.
+pub fn keep() {
+    LISTENERS.keep();
 }
 
 /// The lists of the process; empty before [`install`].
@@ -73,7 +78,11 @@ pub fn socket_by_number(number: u16) -> Option<&'static SocketInfo> {
         p if p == Proto::Tls as u16 => &all.tls,
         _ => return None,
     };
-    list.get(usize::from(number & 0xfff)).copied()
+    let index = usize::from(number & 0xfff);
+    let is_it = |s: &&&SocketInfo| s.index == index;
+    // As long as none was taken away, a socket stands at its number.
+    let found = list.get(index).filter(is_it);
+    found.or_else(|| list.iter().find(is_it)).copied()
 }
 
 /// What a name of a listen address leads to.
@@ -198,12 +207,11 @@ fn add(
 fn push(list: &mut Vec<&'static SocketInfo>, proto: Proto, name: &str, ip: IpAddr, port: u16) {
     let addr = SocketAddr::new(ip, port);
     if !list.iter().any(|s| s.addr == addr) {
-        let info = SocketInfo::new(list.len(), proto, name.to_owned(), addr);
-        list.push(Box::leak(Box::new(info)));
+        list.push(socket_pool::socket(proto, name, addr));
     }
 }
 
-fn choose_senders(all: &mut Listeners) {
+pub(super) fn choose_senders(all: &mut Listeners) {
     for socket in &all.udp {
         if socket.mcast {
             continue;

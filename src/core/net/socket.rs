@@ -4,6 +4,7 @@ use crate::core::sip::ViaProto;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 crate::shm_enum! {
     /// Transport protocol; the discriminants are SER's numbers.
@@ -88,10 +89,10 @@ impl fmt::Display for SocketId {
     }
 }
 
-/// One address that the server listens on. Made before the first fork, never changed, lives forever.
+/// One address that the server listens on. It lives forever, see [`super::socket_pool`].
 #[derive(Debug)]
 pub struct SocketInfo {
-    /// Position in the list of its protocol.
+    /// Its number among the sockets of its protocol: its position in their list, until one of them is taken away.
     pub index: usize,
     /// Protocol.
     pub proto: Proto,
@@ -109,7 +110,18 @@ pub struct SocketInfo {
     pub mcast: bool,
     /// The bound UDP socket, inherited by all children.
     pub udp: OnceLock<UdpSocket>,
+    /// It is bound, and was not closed since.
+    pub(super) open: AtomicBool,
 }
+
+/// The same one.
+impl PartialEq for SocketInfo {
+    fn eq(&self, other: &SocketInfo) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for SocketInfo {}
 
 impl SocketInfo {
     /// A socket that is not bound yet.
@@ -128,7 +140,12 @@ impl SocketInfo {
             loopback: addr.ip().is_loopback(),
             mcast: addr.ip().is_multicast(),
             udp: OnceLock::new(),
+            open: AtomicBool::new(false),
         }
+    }
+    /// Whether it is bound, and was not closed since.
+    pub fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
     }
     /// The number by which shared memory names this socket; see [`super::socket_by_number`].
     #[inline]

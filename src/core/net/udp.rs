@@ -1,6 +1,6 @@
 //! UDP sockets: making them, one read, one send. One system call each, nothing is allocated.
 
-use super::SocketInfo;
+use super::{SocketInfo, socket_pool};
 use crate::core::settings::Settings;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
@@ -21,7 +21,7 @@ const BIND_AGAIN: (u32, Duration) = (40, Duration::from_millis(100));
 pub fn bind(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
     let (mut again, pause) = BIND_AGAIN;
     loop {
-        match try_bind(info, settings) {
+        match socket_pool::open(info, settings) {
             Err(e) if e.kind() == io::ErrorKind::AddrInUse && again > 0 => {
                 again -= 1;
                 std::thread::sleep(pause);
@@ -31,7 +31,8 @@ pub fn bind(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
     }
 }
 
-fn try_bind(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
+/// A socket that is bound to the address of `info`.
+pub(super) fn bound(info: &SocketInfo, settings: &Settings) -> io::Result<UdpSocket> {
     let domain = if info.addr.is_ipv4() {
         Domain::IPV4
     } else {
@@ -51,8 +52,7 @@ fn try_bind(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
     multicast(&socket, info, settings)?;
     probe_max_receive_buffer(&socket, settings.maxbuffer as usize);
     socket.bind(&info.addr.into())?;
-    let _ = info.udp.set(socket.into());
-    Ok(())
+    Ok(socket.into())
 }
 
 fn multicast(socket: &Socket, info: &SocketInfo, settings: &Settings) -> io::Result<()> {

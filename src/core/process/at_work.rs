@@ -3,7 +3,7 @@
 //! The message is read out of the process's scratch buffer with nothing but a search for line ends: whatever it did to
 //! the process, it cannot do to the one that looks at it.
 
-use crate::core::script::program;
+use crate::core::script::look_into_program;
 use crate::core::stats::activity::{Activity, What};
 use crate::core::stats::work;
 use crate::ipc::read_scratch;
@@ -50,8 +50,11 @@ impl AtWork {
     /// `line 7 of ser.cfg (route: save)`; nothing before the script runs.
     fn place(&self) -> Option<String> {
         let line = self.activity.line;
-        let place = program().and_then(|program| program.place(line));
-        let place = place.map_or(String::new(), |place| format!(" ({place})"));
+        let place = look_into_program(|program| {
+            let place = program.place(line)?;
+            Some(format!(" ({place})"))
+        });
+        let place = place.flatten().unwrap_or_default();
         (line != 0).then(|| format!("line {line} of ser.cfg{place}"))
     }
 }

@@ -8,6 +8,7 @@
 use super::child::{self, Birth};
 use super::fork::{Forked, fork};
 use super::no_fork::OwnReceiver;
+use super::reload::{Configuration, Reloading};
 use super::serve_orders::OpenOrders;
 use super::signals::Attended;
 use super::table::{State, Table, rank};
@@ -16,6 +17,7 @@ use super::{daemonize, hooks, memory, notify, orders, post_mortem, shared, title
 use crate::core::log::{level, log_fmt};
 use crate::core::module::registry;
 use crate::core::receive::quarantine;
+use crate::core::settings;
 use crate::core::stats::work;
 use crate::crit;
 use nix::errno::Errno;
@@ -45,8 +47,8 @@ pub struct Heritage {
     pub close_terminal: bool,
     /// But keep stderr for the log.
     pub keep_stderr: bool,
-    /// How long a stop may take; zero: as long as it takes.
-    pub exit_timeout: Duration,
+    /// Where another configuration comes from; `None`: it stays as it is.
+    pub configuration: Option<Box<dyn Configuration>>,
 }
 
 /// Why the tree stops.
@@ -72,13 +74,15 @@ pub struct Attendant {
     stands: bool,
     pub(super) open_orders: OpenOrders,
     pub(super) watch: Watch,
+    pub(super) reloading: Reloading,
 }
 
-/// The part of [`Heritage`] that stays as it is.
+/// What is left of [`Heritage`] once the table and its like are taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settled {
     close_terminal: bool,
     keep_stderr: bool,
+    /// How long a stop may take; zero: as long as it takes.
     pub exit_timeout: Duration,
 }
 
@@ -133,7 +137,7 @@ impl Attendant {
             heritage: Settled {
                 close_terminal: heritage.close_terminal,
                 keep_stderr: heritage.keep_stderr,
-                exit_timeout: heritage.exit_timeout,
+                exit_timeout: exit_timeout(),
             },
             own_receiver: heritage.own_receiver,
             signals,
@@ -143,6 +147,7 @@ impl Attendant {
             stands: false,
             open_orders: OpenOrders::default(),
             watch: Watch::default(),
+            reloading: Reloading::new(heritage.configuration),
         })
     }
 
@@ -198,9 +203,11 @@ impl Attendant {
             if let Some(stop) = self.stop {
                 return stop;
             }
+            self.take_orders();
+            self.go_on_reloading();
             self.replace_dead();
             self.nudge_retiring();
-            self.serve_orders();
+            self.answer_orders();
             self.look_for_stuck();
             self.step(self.next_due().map_or(PollTimeout::NONE, timeout));
         }
@@ -213,6 +220,7 @@ impl Attendant {
             self.table.next_due(now),
             self.next_nudge(now),
             self.open_orders.next_look(now),
+            self.reloading.next_look(now),
             quarantine::sweep(),
             self.watch.next_look(now),
         ];
@@ -246,8 +254,23 @@ impl Attendant {
         }
     }
 
+    /// What children are told.
+    pub(super) fn birth(&self) -> Birth {
+        Birth {
+            attendant: getpid(),
+            close_terminal: self.heritage.close_terminal,
+            keep_stderr: self.heritage.keep_stderr,
+        }
+    }
+
+    /// Other settings are in force.
+    pub(super) fn follow_settings(&mut self) {
+        self.heritage.exit_timeout = exit_timeout();
+    }
+
     fn fork_one(&mut self, slot: u16) -> Result<(), String> {
-        let attendant = getpid();
+        let birth = self.birth();
+        let generation = self.reloading.generation;
         let Some(entry) = self.table.get_mut(slot) else {
             return Err(format!("BUG: no entry for process {slot}"));
         };
@@ -255,19 +278,12 @@ impl Attendant {
         match fork().map_err(|e| format!("cannot fork {}: {e}", entry.desc))? {
             Forked::Parent(pid) => {
                 entry.state = State::Starting(pid);
+                entry.generation = generation;
                 entry.respawn.started(Instant::now(), slot);
                 shared::started(slot, pid.as_raw());
                 Ok(())
             }
-            Forked::Child => {
-                let birth = Birth {
-                    attendant,
-                    reports: &self.reports.writer,
-                    close_terminal: self.heritage.close_terminal,
-                    keep_stderr: self.heritage.keep_stderr,
-                };
-                child::live(entry, &birth)
-            }
+            Forked::Child => child::live(entry, &birth, &self.reports.writer),
         }
     }
 
@@ -330,6 +346,7 @@ impl Attendant {
             State::Starting(_) if !why.is_empty() => log::error!("ERROR: {}: {why}", entry.desc),
             State::Starting(pid) => {
                 entry.state = State::Running(pid);
+                let replaced = entry.replaces.take();
                 shared::running(slot);
                 if let Some(gap) = entry.respawn.ready(Instant::now()) {
                     let ms = gap.as_secs_f64() * 1000.0;
@@ -337,6 +354,9 @@ impl Attendant {
                         "WARNING: {} is replaced after {ms:.1} ms by {pid}",
                         entry.desc
                     );
+                }
+                if let Some(replaced) = replaced {
+                    self.retire(replaced);
                 }
             }
             // Ready, but not needed any more.
@@ -357,6 +377,7 @@ impl Attendant {
             Ok(Signal::SIGUSR1) => memory::dump(),
             Ok(Signal::SIGTTIN) => self.change_all(true),
             Ok(Signal::SIGTTOU) => self.change_all(false),
+            Ok(Signal::SIGHUP) if settings::get().reload_on_hup => self.reload_on_signal(),
             Ok(Signal::SIGHUP) => log::debug!("SIGHUP received, ignoring it"),
             // Writing to a closed pipe sends one, too: then the writer has the error already.
             Ok(Signal::SIGPIPE) if sender == getpid().as_raw() => {}
@@ -412,7 +433,11 @@ impl Attendant {
         log_fmt(level, text);
         let worked = entry.respawn.has_worked(slot);
         let killed = matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _));
-        let delay = entry.respawn.died(Instant::now(), worked, killed);
+        // Who leaves was not killed by its start.
+        let delay = match entry.stays() {
+            true => entry.respawn.died(Instant::now(), worked, killed),
+            false => GRACE,
+        };
         if was_told(status) && delay < GRACE {
             entry.respawn.wait(Instant::now(), GRACE);
         }
@@ -438,14 +463,12 @@ impl Attendant {
         }
         let now = Instant::now();
         for &slot in dead {
+            if self.let_go(slot) {
+                continue;
+            }
             let Some(entry) = self.table.get_mut(slot) else {
                 continue;
             };
-            if !entry.stays() {
-                self.table.remove(slot);
-                shared::vacate(slot);
-                continue;
-            }
             entry.state = State::Wanted;
             let delay = entry.respawn.delay(now);
             if delay > GRACE {
@@ -457,6 +480,10 @@ impl Attendant {
             }
         }
     }
+}
+
+fn exit_timeout() -> Duration {
+    Duration::from_secs(settings::get().exit_timeout.into())
 }
 
 /// Rounded up, so that what is due then is due.

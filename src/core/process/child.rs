@@ -6,9 +6,10 @@
 use super::fork::exit_now;
 use super::table::{Entry, Role, rank};
 use super::{daemonize, dns_resolver, shared, signals, slow_timer, timer, title, udp_receiver};
-use crate::core::dns::Resolver;
+use crate::core::dns::{self, Resolver};
 use crate::core::log as ser_log;
 use crate::core::module::registry;
+use crate::core::{net, script, settings};
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 use std::fs::File;
@@ -19,24 +20,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const FAILED: i32 = 255;
 
 /// What a child is told by the attendant that forks it.
-pub(super) struct Birth<'b> {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Birth {
     /// The attendant.
     pub attendant: Pid,
-    /// Where to report (see [`report`]).
-    pub reports: &'b File,
     /// Leave the terminal.
     pub close_terminal: bool,
     /// But keep stderr for the log.
     pub keep_stderr: bool,
 }
 
-/// Lives the life of the process that `entry` wants.
-pub(super) fn live(entry: &Entry, birth: &Birth<'_>) -> ! {
-    match catch_unwind(AssertUnwindSafe(|| begin_and_work(entry, birth))) {
+/// Lives the life of the process that `entry` wants; how its start went is told to `reports` (see [`report`]).
+pub(super) fn live(entry: &Entry, birth: &Birth, reports: &File) -> ! {
+    match catch_unwind(AssertUnwindSafe(|| begin_and_work(entry, birth, reports))) {
         Ok(Ok(())) => exit_now(0),
         // The attendant tells why.
         Ok(Err(why)) => {
-            report(birth.reports, entry.slot, &why);
+            report(reports, entry.slot, &why);
             exit_now(FAILED)
         }
         // The panic hook has told what happened; leave a core.
@@ -44,7 +44,22 @@ pub(super) fn live(entry: &Entry, birth: &Birth<'_>) -> ! {
     }
 }
 
-fn begin_and_work(entry: &Entry, birth: &Birth<'_>) -> Result<(), String> {
+fn begin_and_work(entry: &Entry, birth: &Birth, reports: &File) -> Result<(), String> {
+    begin(entry, birth)?;
+    keep_configuration();
+    // Before `child_init`, which may ask for a name: here nobody else would look it up.
+    let resolver = match entry.role {
+        Role::DnsResolver => Some(Resolver::start()?),
+        _ => None,
+    };
+    if entry.rank != rank::PROC_NOCHLDINIT {
+        registry::init_child(entry.rank)?;
+    }
+    report(reports, entry.slot, "");
+    work(entry, resolver)
+}
+
+fn begin(entry: &Entry, birth: &Birth) -> Result<(), String> {
     die_with(birth.attendant)?;
     ser_log::set_process(i32::from(entry.slot));
     shared::enter(entry.slot);
@@ -53,16 +68,27 @@ fn begin_and_work(entry: &Entry, birth: &Birth<'_>) -> Result<(), String> {
     if birth.close_terminal {
         daemonize::close_terminal(birth.keep_stderr)?;
     }
-    // Before `child_init`, which may ask for a name: here nobody else would look it up.
-    let resolver = match entry.role {
-        Role::DnsResolver => Some(Resolver::start()?),
-        Role::UdpReceiver(..) | Role::SlowTimer | Role::Timer | Role::Module(_) => None,
-    };
-    if entry.rank != rank::PROC_NOCHLDINIT {
-        registry::init_child(entry.rank)?;
+    Ok(())
+}
+
+/// What is in force now is in force in this process to its end.
+pub(super) fn keep_configuration() {
+    settings::keep();
+    net::keep();
+    dns::keep();
+    script::keep();
+}
+
+/// The life of a process that does one thing, which is `work`.
+pub(super) fn live_for(entry: &Entry, birth: &Birth, work: impl FnOnce()) -> ! {
+    let life = || begin(entry, birth).map(|()| work());
+    match catch_unwind(AssertUnwindSafe(life)) {
+        Ok(Ok(())) => exit_now(0),
+        Ok(Err(why)) => log::error!("ERROR: {}: {why}", entry.desc),
+        // The panic hook has told what happened.
+        Err(_) => {}
     }
-    report(birth.reports, entry.slot, "");
-    work(entry, resolver)
+    exit_now(FAILED)
 }
 
 /// Asks the kernel for TERM when the attendant dies; it may have died before that.
@@ -86,6 +112,7 @@ fn work(entry: &Entry, resolver: Option<Resolver>) -> Result<(), String> {
             run();
             Ok(())
         }
+        Role::ConfigCheck => Err("BUG: it has a life of its own".into()),
     }
 }
 

@@ -1,7 +1,6 @@
-//! The RPC methods of the core that speak of processes: `core.ps`, `core.children`, `core.kill` and others.
+//! The RPC methods of the core that speak of processes: `core.ps`, `core.kill` and others.
 
-use super::orders::{self, Verb};
-use super::{receivers, replace, shared};
+use super::{order_methods, receivers, shared};
 use crate::core::net::{all_sockets, queue_of, udp};
 use crate::core::receive::quarantine;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
@@ -49,18 +48,6 @@ const METHODS: &[RpcMethod] = &[
         ret_array: true,
     },
     RpcMethod {
-        name: "core.children",
-        func: children,
-        doc: "Returns the number of receivers of UDP sockets, or changes that of one: socket, number.",
-        ret_array: true,
-    },
-    RpcMethod {
-        name: "core.replace",
-        func: core_replace,
-        doc: "Kills a process, by its number in core.workers or its pid, and returns that of its replacement.",
-        ret_array: false,
-    },
-    RpcMethod {
         name: "core.shm_check",
         func: shm_check,
         doc: "Verifies every structure in shared memory; a fault says what is wrong.",
@@ -77,6 +64,7 @@ const METHODS: &[RpcMethod] = &[
 /// Adds them; before the first fork.
 pub(super) fn register() {
     register_core(METHODS);
+    register_core(order_methods::METHODS);
     register_core(quarantine::METHODS);
     register_core(receivers::METHODS);
 }
@@ -179,46 +167,10 @@ fn sockets(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
             ("queue_bytes", RpcValue::Int(queue.bytes as i64)),
             ("queue_limit", RpcValue::Int(receive_buffer as i64)),
             ("drops", RpcValue::Int(queue.drops as i64)),
+            ("number", RpcValue::Int(socket.index as i64)),
         ]))?;
     }
     Ok(())
-}
-
-/// `core.children [SOCKET [NUMBER]]`; the reply comes when it is so.
-fn children(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    let mut order = Vec::new();
-    if ctx.has_next() {
-        order.extend(ctx.next_str()?);
-    }
-    order.push(b'\n');
-    if ctx.has_next() {
-        order.extend(ctx.next_int()?.to_string().into_bytes());
-    }
-    orders::carry_out(ctx, Verb::Children, &order, show_children)
-}
-
-/// `core.replace NUMBER`; the reply comes when another process is at work.
-fn core_replace(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    let number = ctx.next_int()?.to_string();
-    orders::carry_out(ctx, Verb::Replace, number.as_bytes(), replace::show)
-}
-
-fn show_children(answer: &[u8]) -> Vec<RpcValue> {
-    let answer = String::from_utf8_lossy(answer);
-    answer.lines().map(show_receivers).collect()
-}
-
-fn show_receivers(line: &str) -> RpcValue {
-    let mut words = line.split(' ');
-    let mut text = || RpcValue::Str(words.next().unwrap_or("").into());
-    let mut members = vec![("proto", text()), ("name", text()), ("address", text())];
-    let numbers = words.map(|word| RpcValue::Int(word.parse().unwrap_or(0)));
-    members.extend(
-        ["port", "children", "starting", "retiring"]
-            .into_iter()
-            .zip(numbers),
-    );
-    RpcValue::Struct(members)
 }
 
 /// Each structure is locked while it is looked at.

@@ -2,14 +2,14 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
+//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `reload`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
 //! | `dns_resolver` | the resolver process |
 //! | `stream_server` | a process of a module that serves clients of stream sockets |
 //! | `fifo_server`, `unixsock_server` | the processes of those names, where they are configured |
-//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods`, `orders`, `receivers`, `usage` | all |
+//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods`, `order_methods`, `orders`, `receivers`, `usage` | all |
 
 mod at_work;
 mod attendant;
@@ -24,6 +24,7 @@ mod memory;
 mod methods;
 mod no_fork;
 pub mod notify;
+mod order_methods;
 mod orders;
 mod panics;
 pub mod pidfile;
@@ -31,6 +32,7 @@ mod post_mortem;
 pub mod privileges;
 mod pulse;
 mod receivers;
+mod reload;
 mod replace;
 mod respawn;
 mod retire;
@@ -55,6 +57,7 @@ pub(in crate::core) use fifo_server::{remove_fifos, serve_core_fifo};
 pub use hooks::{ProcessSpec, register_process, register_procs, registered_procs};
 pub use no_fork::OwnReceiver;
 pub use panics::install_panic_hook;
+pub use reload::{Change, Checked, Configuration};
 pub use shared::{ProcessInfo, describe, max_procs, process_count, processes};
 pub use shutdown::{clean_up, say_thanks};
 pub use signals::{Attended, idle, is_retiring, stop_if_told, stop_unless_busy};

@@ -34,6 +34,7 @@ impl OwnReceiver {
 
     /// Initialises the modules for it.
     pub(super) fn start(&mut self) -> Result<(), String> {
+        super::child::keep_configuration();
         if dns::is_resolver_wanted() {
             self.resolver = Some(Resolver::start()?);
         }

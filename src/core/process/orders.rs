@@ -31,8 +31,14 @@ crate::shm_enum! {
         /// Tells the receivers of sockets, or changes their number: socket (empty: the only one, or all), line
         /// end, number (empty: as it is).
         Children = 0,
+        /// Reads ser.cfg again; no text.
+        Reload = 1,
+        /// Goes back to the configuration before; no text.
+        RollBack = 2,
+        /// Tells which configuration is in force; no text.
+        Generation = 3,
         /// Kills a process and tells its replacement: number in the table, or pid.
-        Replace = 1,
+        Replace = 4,
     }
 }
 

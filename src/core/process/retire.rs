@@ -7,7 +7,7 @@
 use super::attendant::Attendant;
 use super::shared;
 use super::signals::NUDGE;
-use super::table::{Entry, State};
+use super::table::{Entry, Role, State};
 use nix::sys::signal::kill;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ pub struct Leave {
     /// When it is nudged next.
     due: Instant,
     told: bool,
+    /// When it is gone, another process takes its place.
+    pub again: bool,
 }
 
 impl Leave {
@@ -33,13 +35,17 @@ impl Leave {
             since: now,
             due: now,
             told: false,
+            again: false,
         }
     }
 }
 
 impl Attendant {
-    /// Retires the process of `slot`.
+    /// Retires the process of `slot`, and the one that was to take its place.
     pub(super) fn retire(&mut self, slot: u16) {
+        if let Some(successor) = self.table.successor(slot) {
+            self.retire(successor);
+        }
         let Some(entry) = self.table.get_mut(slot) else {
             return;
         };
@@ -57,6 +63,44 @@ impl Attendant {
             // It goes when what it held is repaired.
             State::Retiring(_) | State::Dead => {}
         }
+    }
+
+    /// Retires the process of `slot`, of whose kind there must not be two at a time; another follows it.
+    pub(super) fn retire_first(&mut self, slot: u16) {
+        self.retire(slot);
+        let leave = self.table.get_mut(slot).and_then(|e| e.leave.as_mut());
+        leave.into_iter().for_each(|leave| leave.again = true);
+    }
+
+    /// The process of `slot` is gone, and repaired. Whether nobody is to take its place, or somebody has: then its
+    /// entry goes.
+    pub(super) fn let_go(&mut self, slot: u16) -> bool {
+        let successor = self.table.successor(slot);
+        let Some(entry) = self.table.get_mut(slot) else {
+            return true;
+        };
+        if let Some(leave) = entry.leave.take_if(|leave| leave.again) {
+            log::debug!(
+                "{} is replaced after {:?}",
+                entry.desc,
+                leave.since.elapsed()
+            );
+            shared::vacate(slot);
+            return false;
+        }
+        let is_check = matches!(entry.role, Role::ConfigCheck);
+        if entry.stays() && !is_check && successor.is_none() {
+            return false;
+        }
+        if let Some(successor) = successor.and_then(|slot| self.table.get_mut(slot)) {
+            successor.replaces = None;
+        }
+        self.table.remove(slot);
+        shared::vacate(slot);
+        if is_check {
+            self.check_ended(slot);
+        }
+        true
     }
 
     /// Nudges those that are retired and there still.

@@ -155,7 +155,7 @@ fn find_socket(text: &str) -> Result<&'static SocketInfo, RpcFault> {
     let udp = &net::listeners().udp;
     let found: Vec<_> = match (text, text.parse::<usize>()) {
         ("" | ".", _) => udp.iter().collect(),
-        (_, Ok(number)) => udp.get(number).into_iter().collect(),
+        (_, Ok(number)) => udp.iter().filter(|s| s.index == number).collect(),
         (_, Err(_)) => {
             let bad = |why| RpcFault::new(400, format!("{text} is no socket: {why}"));
             let id = SocketId::parse(text).map_err(bad)?;
@@ -187,9 +187,9 @@ fn shown(socket: &SocketInfo) -> String {
 }
 
 fn names(udp: &[&'static SocketInfo]) -> String {
-    let names = udp.iter().enumerate();
+    let names = udp.iter();
     let names: Vec<_> = names
-        .map(|(i, socket)| format!("{i} is {}", shown(socket)))
+        .map(|socket| format!("{} is {}", socket.index, shown(socket)))
         .collect();
     names.join(", ")
 }

@@ -2,13 +2,17 @@
 
 use super::attendant::Attendant;
 use super::orders::{self, Answer, Order, Ticket, Verb};
+use super::reload::Attempt;
 use super::replace::Replaced;
 use super::scale::Concerned;
+use crate::core::rpc::RpcFault;
 use std::time::{Duration, Instant};
 
 /// So long an answer may wait until the processes are as they were ordered to be; then it tells how far they
 /// are.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same for another configuration: all processes are replaced one after the other.
+const PATIENCE_OF_ALL: Duration = Duration::from_secs(50);
 /// A place that could not be looked at is looked at again after this.
 const AGAIN: Duration = Duration::from_millis(10);
 
@@ -19,6 +23,8 @@ enum Work {
     Children(Concerned),
     /// A process was killed.
     Replace(Replaced),
+    /// Another configuration.
+    Reload(Attempt),
     /// Nothing is left to do but to answer.
     Done(Answer),
 }
@@ -50,18 +56,26 @@ impl OpenOrders {
 }
 
 impl Attendant {
-    /// Takes what was ordered, and answers what is carried out.
-    pub(super) fn serve_orders(&mut self) {
+    /// Takes what was ordered, and begins it.
+    pub(super) fn take_orders(&mut self) {
         let (taken, missed) = orders::take();
         for order in taken {
             let work = self.begin(&order);
+            let patience = match &work {
+                Work::Reload(_) => PATIENCE_OF_ALL,
+                Work::Children(_) | Work::Replace(_) | Work::Done(_) => PATIENCE,
+            };
             self.open_orders.open.push(Open {
                 ticket: order.ticket,
                 work,
-                until: Instant::now() + PATIENCE,
+                until: Instant::now() + patience,
             });
         }
         self.open_orders.look_again = missed;
+    }
+
+    /// Answers what is carried out.
+    pub(super) fn answer_orders(&mut self) {
         for mut open in std::mem::take(&mut self.open_orders.open) {
             let impatient = Instant::now() >= open.until;
             if let Some(answer) = self.answer_to(&open.work, impatient) {
@@ -76,22 +90,26 @@ impl Attendant {
     }
 
     fn begin(&mut self, order: &Order) -> Work {
-        match order.verb {
-            Verb::Children => match self.order_children(&order.text) {
-                Ok(concerned) => Work::Children(concerned),
-                Err(fault) => Work::Done(Err(fault)),
-            },
-            Verb::Replace => match self.order_replace(&order.text) {
-                Ok(replaced) => Work::Replace(replaced),
-                Err(fault) => Work::Done(Err(fault)),
-            },
-        }
+        let begun = match order.verb {
+            Verb::Children => self.order_children(&order.text).map(Work::Children),
+            Verb::Replace => self.order_replace(&order.text).map(Work::Replace),
+            Verb::Reload => self.reload().map(Work::Reload),
+            Verb::RollBack => self.roll_back().map(Work::Reload),
+            Verb::Generation => Ok(Work::Done(self.generation_answer())),
+        };
+        begun.unwrap_or_else(|fault| Work::Done(Err(fault)))
     }
 
     fn answer_to(&self, work: &Work, impatient: bool) -> Option<Answer> {
         match work {
             Work::Children(concerned) => self.children_answer(*concerned, impatient),
             Work::Replace(replaced) => self.replace_answer(*replaced, impatient),
+            Work::Reload(attempt) => {
+                let why =
+                    "The new configuration is in force, but not all processes are replaced yet";
+                let late = impatient.then(|| Err(RpcFault::new(504, why)));
+                self.reloading.answer(*attempt).or(late)
+            }
             Work::Done(answer) => Some(answer.clone()),
         }
     }

@@ -44,6 +44,8 @@ pub enum Role {
     DnsResolver,
     /// Runs a module's function.
     Module(fn()),
+    /// Reads another ser.cfg, tells what is wrong with it, and ends.
+    ConfigCheck,
 }
 
 /// What became of an entry.
@@ -78,6 +80,10 @@ pub struct Entry {
     pub respawn: Respawn,
     /// How it is retired, if it is.
     pub leave: Option<Leave>,
+    /// The generation of the configuration that its process was forked with.
+    pub generation: u32,
+    /// The slot of the process that is retired as soon as this one is at work.
+    pub replaces: Option<u16>,
 }
 
 impl Entry {
@@ -94,11 +100,20 @@ impl Entry {
         self.leave.is_none()
     }
 
+    /// Whether it counts among those that are wanted: it stays, and is there for itself.
+    fn counts(&self) -> bool {
+        self.stays() && self.replaces.is_none()
+    }
+
     /// The number of a receiver among those of its socket.
     pub fn child_number(&self) -> Option<u32> {
         match self.role {
             Role::UdpReceiver(_, child) => Some(child),
-            Role::SlowTimer | Role::Timer | Role::DnsResolver | Role::Module(_) => None,
+            Role::SlowTimer
+            | Role::Timer
+            | Role::DnsResolver
+            | Role::Module(_)
+            | Role::ConfigCheck => None,
         }
     }
 
@@ -137,9 +152,9 @@ impl Table {
 
     /// Wants one more receiver of `socket`, with the lowest rank and number that no receiver has which stays.
     pub fn add_receiver(&mut self, socket: &'static SocketInfo) {
-        let ranks = self.staying().map(|e| e.rank);
+        let ranks = self.counting().map(|e| e.rank);
         let rank = first_free(1, ranks.collect());
-        let own = self.staying().filter(|e| e.receives_from(socket));
+        let own = self.receivers(socket);
         let children = own.filter_map(|e| Some(e.child_number()? as i32));
         let child = first_free(0, children.collect()) as u32;
         let desc = format!(
@@ -150,13 +165,31 @@ impl Table {
         self.add(Role::UdpReceiver(socket, child), rank, desc);
     }
 
-    fn staying(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|e| e.stays())
+    fn counting(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|e| e.counts())
+    }
+
+    /// Wants a process that takes the place of the one of `slot`, which stays until it does.
+    pub fn add_successor(&mut self, slot: u16) {
+        let Some(entry) = self.entries.iter().find(|e| e.slot == slot) else {
+            return;
+        };
+        let (role, rank, desc) = (entry.role, entry.rank, entry.desc.clone());
+        let successor = self.add(role, rank, desc);
+        if let Some(entry) = self.get_mut(successor) {
+            entry.replaces = Some(slot);
+        }
+    }
+
+    /// The slot of the process that is going to take the place of the one of `slot`.
+    pub fn successor(&self, slot: u16) -> Option<u16> {
+        let mut entries = self.entries.iter();
+        entries.find(|e| e.replaces == Some(slot)).map(|e| e.slot)
     }
 
     /// The receivers of `socket` that stay.
     pub fn receivers(&self, socket: &SocketInfo) -> impl Iterator<Item = &Entry> {
-        self.staying().filter(|e| e.receives_from(socket))
+        self.counting().filter(|e| e.receives_from(socket))
     }
 
     fn add_timers(&mut self) {
@@ -169,8 +202,8 @@ impl Table {
         self.add(Role::DnsResolver, rank::PROC_TIMER, "dns resolver".into());
     }
 
-    /// Wants one more process, in the lowest slot that nobody has.
-    pub fn add(&mut self, role: Role, rank: i32, desc: String) {
+    /// Wants one more process, in the lowest slot that nobody has, which is the result.
+    pub fn add(&mut self, role: Role, rank: i32, desc: String) -> u16 {
         let taken = self.entries.iter().map(|e| i32::from(e.slot));
         let slot = first_free(1, taken.collect()) as u16;
         let entry = Entry {
@@ -181,9 +214,12 @@ impl Table {
             state: State::Wanted,
             respawn: Respawn::default(),
             leave: None,
+            generation: 0,
+            replaces: None,
         };
         let at = self.entries.partition_point(|e| e.slot < slot);
         self.entries.insert(at, entry);
+        slot
     }
 
     /// Forgets an entry whose process is gone, or that never had one.

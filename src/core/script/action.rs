@@ -1,7 +1,7 @@
 //! What a statement is once it is compiled. Executed by [`super::run`].
 
-use super::{Expr, Select};
-use crate::core::dns::{self, Failure, Query};
+use super::{Expr, HostNames, Select};
+use crate::core::dns;
 use crate::core::module::{Arg, Command, Regex};
 use crate::core::msg::AvpSpec;
 use crate::core::net::{Proto, SocketId, SocketInfo, find_socket};
@@ -157,7 +157,7 @@ pub enum ActionKind {
 
 impl Action {
     /// Resolves names and runs the module's fix-up, here and in everything inside.
-    pub fn fixup(&mut self) -> Result<(), String> {
+    pub fn fixup(&mut self, names: &mut HostNames) -> Result<(), String> {
         let line = self.line;
         let at_line = |why: String| format!("line {line}: {why}");
         match &mut self.kind {
@@ -165,12 +165,12 @@ impl Action {
                 // The next hop of a request and of its replies may be a name.
                 dns::want_resolver();
                 target
-                    .resolve(proto.unwrap_or(Proto::None))
+                    .resolve(proto.unwrap_or(Proto::None), names)
                     .map_err(at_line)
             }
-            ActionKind::Send { target, proto } => target.resolve(*proto).map_err(at_line),
+            ActionKind::Send { target, proto } => target.resolve(*proto, names).map_err(at_line),
             ActionKind::ForceSendSocket { id, socket } => {
-                *socket = Some(find_listener(id).map_err(at_line)?);
+                *socket = Some(find_listener(id, names).map_err(at_line)?);
                 Ok(())
             }
             ActionKind::Module { command, args } => match command.fixup {
@@ -181,28 +181,28 @@ impl Action {
             },
             ActionKind::If { arms, otherwise } => {
                 for arm in arms {
-                    arm.cond.fixup()?;
-                    arm.body.iter_mut().try_for_each(Action::fixup)?;
+                    arm.cond.fixup(names)?;
+                    fixup_all(&mut arm.body, names)?;
                 }
-                otherwise.iter_mut().try_for_each(Action::fixup)
+                fixup_all(otherwise, names)
             }
-            ActionKind::Block(actions) => actions.iter_mut().try_for_each(Action::fixup),
+            ActionKind::Block(actions) => fixup_all(actions, names),
             ActionKind::AssignAvp {
                 value: AssignValue::Action(action),
                 ..
-            } => action.fixup(),
+            } => action.fixup(names),
             ActionKind::AssignAvp {
                 value: AssignValue::Expr(expr),
                 ..
-            } => expr.fixup(),
+            } => expr.fixup(names),
             _ => Ok(()),
         }
     }
 }
 
 impl HostTarget {
-    /// Fixed for good at the start. A protocol that is known may lead to SRV records.
-    fn resolve(&mut self, proto: Proto) -> Result<(), String> {
+    /// Fixed for good. A protocol that is known may lead to SRV records.
+    fn resolve(&mut self, proto: Proto, names: &mut HostNames) -> Result<(), String> {
         let HostTarget::Host {
             host,
             port,
@@ -211,27 +211,26 @@ impl HostTarget {
         else {
             return Ok(());
         };
-        let (name, wrong) = (host.as_bytes(), |why| {
-            format!("could not resolve {host} (-478): {why}")
-        });
-        let found = match proto {
-            Proto::None => SocketAddr::new(dns::resolve_host(name).map_err(wrong)?, *port),
-            proto => {
-                let found = dns::resolve_blocking(Query::new(name, *port, proto)).map_err(wrong)?;
-                found
-                    .peek()
-                    .map_or_else(|| Err(wrong(Failure::NoAddress)), |to| Ok(to.addr()))?
-            }
-        };
-        *address = Some(found);
+        let found = names.address(host.as_bytes(), *port, proto);
+        let wrong = |why| format!("could not resolve {host} (-478): {why}");
+        *address = Some(found.map_err(wrong)?);
         Ok(())
     }
 }
 
-fn find_listener(id: &SocketId) -> Result<&'static SocketInfo, String> {
+/// Fixes up a list.
+pub(super) fn fixup_all(actions: &mut [Action], names: &mut HostNames) -> Result<(), String> {
+    let mut actions = actions.iter_mut();
+    actions.try_for_each(|action| action.fixup(names))
+}
+
+fn find_listener(id: &SocketId, names: &mut HostNames) -> Result<&'static SocketInfo, String> {
     let bare = id.host.trim_start_matches('[').trim_end_matches(']');
     let ip = bare.parse().or_else(|_| {
-        dns::resolve_host(id.host.as_bytes()).map_err(|_| format!("could not resolve {}", id.host))
+        let found = names.address(id.host.as_bytes(), 0, Proto::None);
+        found
+            .map(|addr| addr.ip())
+            .map_err(|_| format!("could not resolve {}", id.host))
     })?;
     let proto = id.proto.unwrap_or(Proto::None);
     let port = id.port.unwrap_or(0);

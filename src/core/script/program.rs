@@ -1,9 +1,10 @@
-//! The compiled program: five tables of routes. Built from ser.cfg before the first fork, then fixed up,
-//! then installed for good.
+//! The compiled program: five tables of routes. Built from ser.cfg in the attendant, then fixed up, then installed:
+//! it runs in the processes that are forked from then on.
 
-use super::Action;
+use super::{Action, HostNames};
 use crate::core::msg::RouteKind;
-use std::sync::OnceLock;
+use parking_lot::RwLock;
+use std::sync::{Arc, OnceLock};
 
 /// One route block (all unnamed blocks of a kind are one).
 #[derive(Debug, Default)]
@@ -108,7 +109,7 @@ impl Program {
         }
     }
     /// Runs every action's fix-up, tables in SER's order; the error says line and reason.
-    pub fn fixup(&mut self) -> Result<(), String> {
+    pub fn fixup(&mut self, names: &mut HostNames) -> Result<(), String> {
         let Program {
             request,
             onreply,
@@ -119,7 +120,7 @@ impl Program {
         } = self;
         for table in [request, onreply, failure, branch, onsend] {
             for action in table.iter_mut().flat_map(|route| &mut route.actions) {
-                action.fixup()?;
+                action.fixup(names)?;
             }
         }
         Ok(())
@@ -136,19 +137,49 @@ impl Program {
     }
 }
 
-static PROGRAM: OnceLock<Program> = OnceLock::new();
+/// What the attendant has installed last.
+static LATEST: RwLock<Option<Arc<Program>>> = RwLock::new(None);
+/// What runs in this process.
+static KEPT: OnceLock<Arc<Program>> = OnceLock::new();
 
-/// Makes `program` the one that runs. A process has one; later calls are ignored.
-pub fn install(mut program: Program) {
+/// Makes `program` the one that runs in processes that are forked from now on.
+pub fn install(mut program: Program) -> Arc<Program> {
     program.find_defaults();
+    let program = Arc::new(program);
+    reinstall(program.clone());
+    program
+}
+
+/// The same with one that was installed before.
+pub fn reinstall(program: Arc<Program>) {
     if program.send.is_some() {
         crate::core::forward::set_onsend_hook(super::run_onsend_route);
     }
-    let _ = PROGRAM.set(program);
+    *LATEST.write() = Some(program);
 }
 
-/// The program that runs; `None` before [`install`].
+/// What was installed last.
+pub fn latest() -> Option<Arc<Program>> {
+    LATEST.read().clone()
+}
+
+/// This process runs what is installed now, to its end.
+pub fn keep() {
+    if let Some(latest) = latest() {
+        KEPT.get_or_init(|| latest);
+    }
+}
+
+/// The program that runs in this process; `None` in one that runs none, the attendant.
 #[inline]
 pub fn program() -> Option<&'static Program> {
-    PROGRAM.get()
+    KEPT.get().map(|program| &**program)
+}
+
+/// Looks into the program that runs here, or into the latest in a process that runs none.
+pub fn look_into_program<T>(look: impl FnOnce(&Program) -> T) -> Option<T> {
+    match program() {
+        Some(program) => Some(look(program)),
+        None => LATEST.read().as_deref().map(look),
+    }
 }

@@ -43,7 +43,7 @@ pub(super) fn flags(flags: &[FlagDecl], found: &mut Diagnostics) {
 
 pub(super) fn avp_flags(names: &[Spanned<String>], found: &mut Diagnostics) {
     for name in names {
-        if let Err(why) = script::declare_avp_flag(&name.node) {
+        if let Err(why) = script::declare_avp_flag_of_file(&name.node) {
             found.error(name.span, format!("cannot declare avpflag: {why}"));
         }
     }

@@ -8,8 +8,9 @@ use super::ast::{File, Item, Spanned};
 use super::catalog;
 use super::compile::Compiler;
 use super::diagnostics::{Diagnostics, SourceFile};
+use super::facts::Facts;
 use super::params::{self, Target};
-use crate::core::module::loader::{LoadError, installed, load_module, module_name};
+use crate::core::module::loader::{LoadError, installed, load_module, module_name, running_module};
 use crate::core::module::registry;
 use crate::core::module::retired::{Fate, fate};
 use crate::core::script::Program;
@@ -21,6 +22,8 @@ pub struct Loaded {
     pub target: Target,
     /// The routes.
     pub program: Program,
+    /// What another file may not say otherwise while a server runs from this one.
+    pub facts: Facts,
     /// Findings, in order of place.
     pub found: Diagnostics,
 }
@@ -34,6 +37,8 @@ pub enum Modules {
     Check,
     /// No module can be loaded.
     None,
+    /// They are those of the server that runs, and have their parameters: what a file says of them is only checked.
+    Running,
 }
 
 /// Reads the text of a file.
@@ -43,15 +48,18 @@ pub fn load(source: &SourceFile, modules: Modules) -> Loaded {
     let mut loader = Loader {
         modules,
         target: Target::default(),
+        facts: Facts::default(),
         compiler: Compiler::new(&source.bytes, &mut found),
     };
     file.items.iter().for_each(|item| loader.item(item));
     warn_of_no_route(&file, &mut loader.compiler);
-    let target = loader.target;
+    let (target, mut facts) = (loader.target, loader.facts);
+    facts.number_lines(source);
     let program = loader.compiler.finish();
     Loaded {
         target,
         program,
+        facts,
         found,
     }
 }
@@ -59,6 +67,7 @@ pub fn load(source: &SourceFile, modules: Modules) -> Loaded {
 struct Loader<'c> {
     modules: Modules,
     target: Target,
+    facts: Facts,
     compiler: Compiler<'c>,
 }
 
@@ -68,6 +77,9 @@ impl Loader<'_> {
         match item {
             Item::Assign { name, values } => {
                 params::assign(name, values, &mut self.target, found);
+                if let Some((name, value, span)) = params::effect(name, values) {
+                    self.facts.param(name, value, span);
+                }
             }
             Item::Variable { group, name, value } => declare::variable(group, name, value, found),
             Item::Flags(flags) => declare::flags(flags, found),
@@ -87,13 +99,21 @@ impl Loader<'_> {
         let found = &mut *self.compiler.found;
         let result = match self.modules {
             Modules::Run | Modules::Check => load_module(&text, &self.target.mpath),
+            Modules::Running => running_module(&text, &self.target.mpath),
             Modules::None => Err(LoadError::NotFound {
                 name: text.to_string(),
                 tried: Vec::new(),
             }),
         };
         match result {
-            Ok(_) => {}
+            Ok(module) => {
+                let path = module.path.to_string_lossy().into_owned();
+                if self.facts.has_module(&path) {
+                    let text = format!("attempting to load the same module twice ({path})");
+                    found.error(spec.span, text);
+                }
+                self.facts.module(path, &text, spec.span);
+            }
             // It is there: nothing that follows is unknown for this reason.
             Err(why @ LoadError::AlreadyLoaded { .. }) => {
                 found.error(spec.span, format!("failed to load module: {why}"));

@@ -15,8 +15,9 @@ impl Loader<'_> {
         name: &Spanned<Vec<u8>>,
         value: &Spanned<Literal>,
     ) {
-        let Err(why) = self.set(modules, &name.node, value) else {
-            return;
+        let why = match self.set(modules, &name.node, value) {
+            Ok(()) => return,
+            Err(why) => why,
         };
         if why == ModParamError::NoModule && self.compiler.missing.matches(&modules.node) {
             declare_flag_of_missing_module(name, value);
@@ -32,7 +33,7 @@ impl Loader<'_> {
     }
 
     fn set(
-        &self,
+        &mut self,
         modules: &Spanned<Vec<u8>>,
         name: &[u8],
         value: &Spanned<Literal>,
@@ -41,7 +42,11 @@ impl Loader<'_> {
             Literal::Int(n) => ModParamValue::Int(*n),
             Literal::Str(text) => ModParamValue::Str(text),
         };
-        registry::set_mod_param(&modules.node, name, literal, self.check_only())
+        let set = registry::set_mod_param(&modules.node, name, literal, self.check_only())?;
+        for (module, shown) in set {
+            self.facts.mod_param(module, name, shown, value.span);
+        }
+        Ok(())
     }
 
     /// A parameter of an older generation.

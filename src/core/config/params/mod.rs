@@ -14,7 +14,7 @@ mod value;
 pub use docs::{ParamDoc, param_docs};
 pub use value::{FOREIGN_POLL_METHODS, POLL_METHODS};
 
-use super::ast::{ParamValue, SocketId, Spanned};
+use super::ast::{ParamValue, SocketId, Span, Spanned};
 use super::diagnostics::Diagnostics;
 use crate::core::settings::Settings;
 use dns::DNS_PARAMS;
@@ -87,6 +87,11 @@ impl Param {
         self
     }
 
+    /// The first of its names.
+    pub fn first_name(&self) -> &'static str {
+        self.names[0]
+    }
+
     /// What its value looks like.
     pub fn kind(&self) -> ValueType {
         match &self.action {
@@ -114,6 +119,27 @@ pub fn find(name: &str) -> Option<&'static Param> {
 pub fn names() -> impl Iterator<Item = &'static str> {
     let useful = all().filter(|p| !matches!(p.action, Action::Warned(_) | Action::Ignored));
     useful.flat_map(|p| p.names.iter().copied())
+}
+
+/// What an assignment comes to, for comparison with another file's: the parameter's first name and the value as text;
+/// `None`: it has no effect.
+pub fn effect(
+    name: &Spanned<String>,
+    values: &[Spanned<ParamValue>],
+) -> Option<(&'static str, String, Span)> {
+    let param = find(&name.node)?;
+    if matches!(param.action, Action::Warned(_) | Action::Ignored) {
+        return None;
+    }
+    let shown = values.iter().map(|value| match &value.node {
+        ParamValue::Int(n) => n.to_string(),
+        ParamValue::Str(text) => String::from_utf8_lossy(text).into_owned(),
+        ParamValue::Id(word) => word.clone(),
+        ParamValue::Ip(ip) => ip.to_string(),
+        ParamValue::Socket(socket) => socket.to_string(),
+    });
+    let shown: Vec<_> = shown.collect();
+    Some((param.first_name(), shown.join(" "), values.first()?.span))
 }
 
 /// Carries `name = values` out, or says what is wrong with it.
@@ -165,13 +191,12 @@ pub fn assign(
 }
 
 fn store(target: &mut Target, param: &Param, value: String) {
-    target.settings.store(param.names[0], value);
+    target.settings.store(param.first_name(), value);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::config::ast::Span;
 
     fn set(name: &str, value: ParamValue) -> (Target, Diagnostics) {
         let span = Span::default();

@@ -203,6 +203,10 @@ pub(super) static PARAMS: &[Param] = &[
         "seconds that a stop may take until what is left is killed; 0: as long as it \
          takes",
     ),
+    flag(&["reload_on_hup"], |s, n| s.reload_on_hup = n != 0).doc(
+        "no",
+        "SIGHUP makes the server read ser.cfg again, as core.reload does; without it the signal is ignored",
+    ),
     of(&["statistics"], Action::Ignored).doc("", "accepted, without effect as in SER"),
     int(&["server_id"], 0, MAX_INT, |s, n| s.server_id = n as u32)
         .doc("0", "which of several servers this is: @sys.server_id"),

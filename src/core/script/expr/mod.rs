@@ -12,9 +12,9 @@ pub use attr::AvpRight;
 pub use number::{CmpOp, NumOperand, NumRight};
 pub use text::{StrOperand, StrRight, status_text};
 
-use super::action::Pattern;
+use super::action::{Pattern, fixup_all};
 use super::run::Run;
-use super::{Action, Select, SelectResult};
+use super::{Action, HostNames, Select, SelectResult};
 use crate::core::msg::{AvpSpec, AvpValue, SipMsg};
 use address::{compare_ip, ip_of};
 use attr::{compare_avp, test_avp};
@@ -105,12 +105,12 @@ fn chain(all: &'static [Expr], going: i32, msg: &mut SipMsg<'_>, run: &mut Run) 
 
 impl Expr {
     /// Fixes up the actions inside.
-    pub fn fixup(&mut self) -> Result<(), String> {
+    pub fn fixup(&mut self, names: &mut HostNames) -> Result<(), String> {
         match self {
-            Expr::All(all) | Expr::Any(all) => all.iter_mut().try_for_each(Expr::fixup),
-            Expr::Not(e) => e.fixup(),
-            Expr::Action(action) => action.fixup(),
-            Expr::Actions(actions) => actions.iter_mut().try_for_each(Action::fixup),
+            Expr::All(all) | Expr::Any(all) => all.iter_mut().try_for_each(|e| e.fixup(names)),
+            Expr::Not(e) => e.fixup(names),
+            Expr::Action(action) => action.fixup(names),
+            Expr::Actions(actions) => fixup_all(actions, names),
             Expr::Ip { right, .. } => {
                 if right.may_be_name() {
                     crate::core::dns::want_resolver();

@@ -1,0 +1,247 @@
+//! Another ser.cfg while the server runs.
+
+use crate::common::sip::{Phone, first_line};
+use crate::common::{free_port, wait_until};
+use crate::load::Load;
+use crate::site::Site;
+use nix::sys::signal::Signal;
+
+fn answer(code: u16) -> String {
+    format!("route {{ sl_send_reply(\"{code}\", \"Fine\"); }}\n")
+}
+
+/// What an OPTIONS is answered with.
+fn asked(site: &Site) -> String {
+    let phone = Phone::new();
+    let reply = phone.ask(
+        phone.request("OPTIONS", "sip:x@127.0.0.1"),
+        site.setup.addr(),
+    );
+    first_line(&reply).to_owned()
+}
+
+#[test]
+fn another_script_runs_in_all_processes_when_the_answer_is_there() {
+    let site = Site::new(&[], &answer(201), &[]);
+    assert_eq!(asked(&site), "SIP/2.0 201 Fine");
+    let before = site.descs();
+    site.write(&answer(202));
+    assert_eq!(asked(&site), "SIP/2.0 201 Fine");
+    assert_eq!(site.ask("core.reload", &[]), ["warnings:,generation:2"]);
+    for _ in 0..10 {
+        assert_eq!(asked(&site), "SIP/2.0 202 Fine");
+    }
+    wait_until("the old ones are gone", || site.descs() == before);
+}
+
+#[test]
+fn a_wrong_file_changes_nothing_and_all_that_is_wrong_is_told() {
+    let site = Site::new(&[], &answer(201), &[]);
+    let pids = site.pids();
+    site.write("debug=3\nroute {\n    sl_send_repl(\"200\", \"x\");\n    t_relay();\n}\n");
+    let said = site.rpc("core.reload", &[]).join("\n");
+    assert!(said.starts_with("400 error: unknown command"), "{said}");
+    for part in [
+        "sl_send_repl",
+        "did you mean",
+        "ser.cfg:6:5",
+        "t_relay",
+        "(2 errors)",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(asked(&site), "SIP/2.0 201 Fine");
+    assert_eq!(site.pids(), pids);
+    assert_eq!(site.generation("generation"), "1");
+}
+
+#[test]
+fn the_configuration_before_comes_back_and_goes_again() {
+    let site = Site::new(&[], &answer(201), &[]);
+    assert!(site.rpc("core.rollback", &[])[0].starts_with("409 there is no generation"));
+    let first = site.generation("hash");
+    site.write(&answer(202));
+    site.ask("core.reload", &[]);
+    assert_eq!(site.generation("previous_hash"), first);
+    let second = site.generation("hash");
+    assert_ne!(first, second);
+    assert_eq!(site.ask("core.rollback", &[]), ["warnings:,generation:3"]);
+    assert_eq!(asked(&site), "SIP/2.0 201 Fine");
+    assert_eq!(
+        (site.generation("hash"), site.generation("file_of")),
+        (first, "1".into())
+    );
+    site.ask("core.rollback", &[]);
+    assert_eq!(asked(&site), "SIP/2.0 202 Fine");
+    assert_eq!(
+        (site.generation("hash"), site.generation("file_of")),
+        (second, "2".into())
+    );
+}
+
+#[test]
+fn hup_reads_the_file_again_where_it_is_told_to_and_is_ignored_elsewhere() {
+    let site = Site::new(&[], &answer(201), &[]);
+    let pids = site.pids();
+    let hup = format!("reload_on_hup=yes\n{}", answer(202));
+    site.write(&hup);
+    site.server.signal(Signal::SIGHUP);
+    // Signals are dealt with before orders.
+    assert_eq!(site.generation("generation"), "1");
+    assert_eq!(site.pids(), pids);
+    site.ask("core.reload", &[]);
+    site.write(&format!("reload_on_hup=yes\n{}", answer(203)));
+    site.server.signal(Signal::SIGHUP);
+    wait_until("the new script runs", || asked(&site) == "SIP/2.0 203 Fine");
+    site.write("route { nonsense(); }\n");
+    site.server.signal(Signal::SIGHUP);
+    wait_until("the log tells", || {
+        site.setup.read("err").contains("bad config file")
+    });
+    assert_eq!(asked(&site), "SIP/2.0 203 Fine");
+}
+
+#[test]
+fn what_cannot_change_is_refused_with_its_line() {
+    let site = Site::new(&[], &format!("tos=16\n{}", answer(201)), &[]);
+    let refused = |text: &str, parts: &[&str]| {
+        site.write(text);
+        let said = site.rpc("core.reload", &[]).join("\n");
+        assert!(said.starts_with("400 "), "{said}");
+        for part in parts {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    };
+    let script = answer(202);
+    refused(
+        &format!("tos=8\n{script}"),
+        &[
+            "tos is 16 (line 4) in the server that runs",
+            "ser.cfg:4:5",
+            "restarted",
+        ],
+    );
+    refused(&script, &["no longer there: tos (line 4)"]);
+    refused(
+        &format!("tos=16\nloadmodule \"xlog\"\n{script}"),
+        &["the server runs without", "ser.cfg:5:12"],
+    );
+    refused(
+        &format!("tos=16\nmodparam(\"ctl\", \"mode\", 0600)\n{script}"),
+        &["mode of ctl was not set", "ser.cfg:5"],
+    );
+    let config = site.setup.read("ser.cfg");
+    let without = config
+        .lines()
+        .filter(|l| !l.contains("libsl") && !l.contains("modparam"));
+    let without: Vec<_> = without.collect();
+    std::fs::write(site.setup.path("ser.cfg"), without.join("\n")).unwrap();
+    let said = site.rpc("core.reload", &[]).join("\n");
+    assert!(
+        said.contains("unknown command") || said.contains("no longer there"),
+        "{said}"
+    );
+    assert_eq!(asked(&site), "SIP/2.0 201 Fine");
+}
+
+#[test]
+fn sockets_and_receivers_come_and_go_with_the_file() {
+    let (one, two) = (free_port(), free_port());
+    let listen = |ports: &[u16]| -> String {
+        ports
+            .iter()
+            .map(|p| format!("listen=udp:127.0.0.1:{p}\n"))
+            .collect()
+    };
+    let site = Site::listening(
+        &[],
+        &format!("{}children=2\n{}", listen(&[one]), answer(201)),
+    );
+    let answers = |port: u16| {
+        let phone = Phone::new();
+        phone.send(
+            phone.request("OPTIONS", "sip:x@127.0.0.1"),
+            ("127.0.0.1", port),
+        );
+        let limit = std::time::Duration::from_millis(300);
+        phone.try_recv(limit).is_some()
+    };
+    assert!(answers(one) && !answers(two));
+    site.write(&format!(
+        "{}children=3\n{}",
+        listen(&[one, two]),
+        answer(202)
+    ));
+    site.ask("core.reload", &[]);
+    assert!(answers(one) && answers(two));
+    assert_eq!(site.receivers().len(), 6);
+    assert_eq!(site.ask("core.sockets", &[]).len(), 2);
+    site.write(&format!("{}children=3\n{}", listen(&[two]), answer(203)));
+    site.ask("core.reload", &[]);
+    wait_until("the old ones are gone", || site.receivers().len() == 3);
+    assert!(answers(two) && !answers(one));
+    site.ask("core.rollback", &[]);
+    wait_until("the old ones are gone", || site.receivers().len() == 6);
+    assert!(answers(one) && answers(two));
+}
+
+#[test]
+fn receivers_that_were_added_stay_unless_the_file_has_another_number() {
+    let site = Site::listening(
+        &[],
+        &format!(
+            "listen=udp:127.0.0.1:{}\nchildren=2\n{}",
+            free_port(),
+            answer(201)
+        ),
+    );
+    site.ask("core.children", &["0", "5"]);
+    let listen = site.setup.read("ser.cfg");
+    let listen = listen
+        .lines()
+        .find(|l| l.starts_with("listen"))
+        .unwrap()
+        .to_owned();
+    site.write(&format!("{listen}\nchildren=2\n{}", answer(202)));
+    site.ask("core.reload", &[]);
+    wait_until("the old ones are gone", || site.receivers().len() == 5);
+    site.write(&format!("{listen}\nchildren=3\n{}", answer(202)));
+    site.ask("core.reload", &[]);
+    wait_until("the old ones are gone", || site.receivers().len() == 3);
+}
+
+#[test]
+fn a_hundred_reloads_under_load_lose_no_message() {
+    let site = Site::new(&["tm"], &answer(200), &["-n", "3"]);
+    let loads = [Load::start(site.setup.port), Load::start(site.setup.port)];
+    let size = attendant_size(&site);
+    for round in 0..100 {
+        site.write(&format!("# {round}\n{}", answer(200)));
+        site.ask("core.reload", &[]);
+    }
+    for load in loads {
+        assert!(load.answered() > 100, "{}", load.answered());
+        assert_eq!(load.end(), [""; 0], "not answered");
+    }
+    assert_eq!(site.generation("generation"), "101");
+    wait_until("the old ones are gone", || {
+        site.generation("old_processes") == "0"
+    });
+    let log = site.setup.read("err");
+    assert!(!log.contains("ERROR") && !log.contains("WARNING"), "{log}");
+    // A hundred programs would be more.
+    let grown = attendant_size(&site).saturating_sub(size);
+    assert!(grown < 2 << 20, "the attendant has grown by {grown} bytes");
+}
+
+/// Private memory of the attendant in bytes.
+fn attendant_size(site: &Site) -> u64 {
+    let pid = site.server.tree.attendant();
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it lives");
+    let line = text
+        .lines()
+        .find(|l| l.starts_with("RssAnon:"))
+        .expect("it is there");
+    let kb: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kb * 1024
+}
