@@ -16,7 +16,13 @@ pub struct InForce<T: 'static> {
     kept: OnceLock<&'static T>,
 }
 
-impl<T: PartialEq> InForce<T> {
+impl<T> Default for InForce<T> {
+    fn default() -> Self {
+        InForce::new()
+    }
+}
+
+impl<T> InForce<T> {
     /// There is none yet.
     pub const fn new() -> InForce<T> {
         InForce {
@@ -24,7 +30,9 @@ impl<T: PartialEq> InForce<T> {
             kept: OnceLock::new(),
         }
     }
+}
 
+impl<T: PartialEq> InForce<T> {
     /// The one in force.
     #[inline]
     pub fn get(&self) -> Option<&'static T> {

@@ -13,6 +13,7 @@ mod panics;
 mod points;
 mod quarantine;
 mod reload;
+mod reload_calls;
 mod saturated;
 mod scaling;
 mod site;

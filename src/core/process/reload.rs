@@ -333,11 +333,9 @@ impl Attendant {
             return;
         }
         match self.next_old() {
-            Some((slot, true)) => {
-                if self.room_for_one().is_ok() {
-                    self.table.add_successor(slot);
-                }
-            }
+            Some((slot, true)) if self.room_for_one().is_ok() => self.table.add_successor(slot),
+            // Somebody who leaves makes room.
+            Some((_, true)) => {}
             Some((slot, false)) => self.retire_first(slot),
             None if self.all_run() => self.end_replacing(),
             None => {}
