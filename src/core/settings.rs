@@ -20,6 +20,8 @@ pub struct Settings {
     pub syn_branch: bool,
     pub maxbuffer: u32,
     pub memlog: i32,
+    /// Whether route blocks and commands are measured.
+    pub script_stats: bool,
     pub memdbg: i32,
     pub sip_warning: bool,
     pub server_signature: bool,
@@ -119,6 +121,7 @@ impl Default for Settings {
             syn_branch: true,
             maxbuffer: 262_144,
             memlog: 4,
+            script_stats: true,
             memdbg: 5,
             sip_warning: true,
             server_signature: true,

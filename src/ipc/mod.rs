@@ -9,6 +9,7 @@
 //! | `mutex`, `rank` | a mutex that knows its owner; the lock order and its witness |
 //! | `safe` | [`ShmSafe`], what may be stored; `shm_struct!`, `shm_enum!` |
 //! | `boxed`, `string`, `vec`, `list`, `table`, `per_process` | the containers; `chain`, `node` carry them |
+//! | `rows` | counters, a row for each process |
 //! | `event` | a word to wait on |
 //! | `text_cell` | a short text that all may read without a lock |
 //! | `scratch` | a buffer of each process that others may read after its death |
@@ -42,6 +43,7 @@ mod proctable;
 mod rank;
 mod reclaim;
 mod recover;
+mod rows;
 mod safe;
 mod scratch;
 mod segment;
@@ -72,7 +74,8 @@ pub use recover::{
     Fate, HeldLock, Mend, Recovered, check_all, check_allocator, held_locks, note_change,
     recover_processes, register_recovery, rescue, settle,
 };
-pub use safe::ShmSafe;
+pub use rows::ShmRows;
+pub use safe::{ShmSafe, ShmZero};
 pub use scratch::{SCRATCH_SIZE, Scratch, read_scratch};
 pub use segment::{
     LAYOUT_VERSION, MAGIC, MAX_LIMIT, MIN_LIMIT, Segment, SegmentError, test_segment,

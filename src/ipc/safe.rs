@@ -26,6 +26,21 @@ use super::mutex::{RawShmMutex, ShmMutex};
 )]
 pub unsafe trait ShmSafe: 'static {}
 
+/// A type of which zero bytes are a value, such as a counter.
+///
+/// # Safety
+/// Memory that is all zero is a valid value.
+pub unsafe trait ShmZero: ShmSafe {}
+
+// SAFETY: plain numbers.
+unsafe impl ShmZero for AtomicU32 {}
+// SAFETY: as above.
+unsafe impl ShmZero for AtomicU64 {}
+// SAFETY: as above.
+unsafe impl ShmZero for AtomicI64 {}
+// SAFETY: made of values that are so themselves.
+unsafe impl<T: ShmZero, const N: usize> ShmZero for [T; N] {}
+
 macro_rules! shm_safe {
     ($($t:ty),* $(,)?) => {
         $(
@@ -127,6 +142,26 @@ macro_rules! shm_struct {
             // SAFETY: every field is ShmSafe, which the bounds make the compiler check.
             #[allow(unsafe_code)]
             unsafe impl $crate::ipc::ShmSafe for $name where $($ty: $crate::ipc::ShmSafe),* {}
+        };
+    };
+}
+
+/// Defines a struct of counters for [`ShmRows`](crate::ipc::ShmRows): zero at the start, each field
+/// [`ShmZero`].
+#[macro_export]
+macro_rules! shm_counters {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident {
+        $($(#[$fmeta:meta])* $fvis:vis $field:ident : $ty:ty),* $(,)?
+    }) => {
+        $crate::shm_struct! {
+            $(#[$meta])*
+            $vis struct $name { $($(#[$fmeta])* $fvis $field: $ty),* }
+        }
+
+        const _: () = {
+            // SAFETY: every field may be zero, which the bounds make the compiler check.
+            #[allow(unsafe_code)]
+            unsafe impl $crate::ipc::ShmZero for $name where $($ty: $crate::ipc::ShmZero),* {}
         };
     };
 }

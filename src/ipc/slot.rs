@@ -191,6 +191,12 @@ pub fn process_slot() -> u16 {
     }
 }
 
+/// The slot of this process as a number; one that is no slot in a program that never set it.
+#[inline]
+pub(super) fn known_slot() -> u32 {
+    SLOT.load(Ordering::Relaxed)
+}
+
 /// The area of this process.
 #[inline]
 pub(super) fn area() -> &'static ProcArea {

@@ -8,6 +8,7 @@ mod architecture;
 mod benchmarks;
 mod examples;
 mod links;
+mod metrics;
 mod migrating;
 mod pages;
 mod text;

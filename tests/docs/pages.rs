@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// The modules of this repository by the names of their folders.
-fn names() -> Vec<String> {
+pub fn names() -> Vec<String> {
     let folders = std::fs::read_dir(root().join("modules")).expect("modules");
     let name = |e: std::fs::DirEntry| e.file_name().to_string_lossy().into_owned();
     folders.map(|e| name(e.expect("an entry"))).collect()
@@ -21,7 +21,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// The tables of a module, from its built library.
-fn exports(name: &str) -> &'static ModuleExports {
+pub fn exports(name: &str) -> &'static ModuleExports {
     // A module is loaded once in a process, and the tests run side by side.
     static LOADING: Mutex<()> = Mutex::new(());
     let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);

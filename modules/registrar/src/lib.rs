@@ -6,6 +6,7 @@ mod attributes;
 mod bindings;
 mod error;
 mod lookup;
+mod metrics;
 mod params;
 mod reply;
 mod save;
@@ -62,6 +63,7 @@ ser::module! {
         doc: "Print the uid under which the contacts of a user are kept",
         ret_array: false,
     }],
+    metrics: metrics::METRICS,
     params: params::TABLE,
     init: Some(init),
 }
@@ -73,6 +75,7 @@ fn init() -> Result<(), String> {
     let _ = SL.set(sl);
     let _ = USRLOC.set(usrloc.0);
     params::check()?;
+    metrics::init()?;
     attributes::init()
 }
 

@@ -1,5 +1,6 @@
 //! `lookup` and `registered`: the contacts of the user that a request is for.
 
+use crate::metrics::{Stat, count};
 use crate::params::{APPEND_BRANCHES, LOAD_NAT_FLAG, RECEIVED_TO_URI, flag_bit};
 use crate::save::aor_filter;
 use crate::{domain, uid, usrloc};
@@ -25,9 +26,20 @@ struct Found<'a> {
     socket: Option<&'static SocketInfo>,
 }
 
-/// Rewrites the Request-URI to the first valid contact and makes branches of the others.
-/// 1, or -1 no uid, -3 nobody registered, -5 nothing valid.
+/// A lookup, counted by its end. 1, or -1 no uid, -3 nobody registered, -5 nothing valid.
 pub fn lookup(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    let value = look_up(msg, args);
+    count(match value {
+        NO_UID => Stat::NoUid,
+        NO_RECORD => Stat::NoRecord,
+        NO_VALID_CONTACT => Stat::NoContact,
+        _ => Stat::Found,
+    });
+    value
+}
+
+/// Rewrites the Request-URI to the first valid contact and makes branches of the others.
+fn look_up(msg: &mut SipMsg<'_>, args: Args) -> i32 {
     let Ok(aor) = aor_filter(msg, args) else {
         return NO_UID;
     };

@@ -2,7 +2,7 @@
 
 use crate::error::RegError;
 use crate::wanted::{self, Wanted};
-use crate::{attributes, bindings, domain, reply, uid, usrloc};
+use crate::{attributes, bindings, domain, metrics, reply, uid, usrloc};
 use ser::core::module::Args;
 use ser::core::module::api::usrloc::{Record, contact_flags};
 use ser::core::msg::BumpVec;
@@ -90,5 +90,6 @@ fn process<'a>(
             }
         }
     }
+    metrics::count_register(result);
     (line.into_bump_slice(), result)
 }

@@ -41,6 +41,7 @@ ser::module! {
         },
     ],
     rpc_methods: stats::METHODS,
+    metrics: stats::METRICS,
     params: &[
         Param { name: "default_code", kind: ParamKind::Int(&DEFAULT_CODE) },
         Param { name: "default_reason", kind: ParamKind::Str(&DEFAULT_REASON) },

@@ -1,8 +1,9 @@
-//! Counts of the replies sent, per process, added up for `sl.stats`.
+//! Counts of the replies sent, per process, added up for `sl.stats` and the metrics.
 
 use ser::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue};
-use ser::ipc::{MAX_PROCESSES, PerProcess, ShmTag};
-use std::sync::OnceLock;
+use ser::core::stats::add;
+use ser::core::stats::metrics::{Family, Kind, Samples};
+use ser::ipc::{MAX_PROCESSES, ShmRows, ShmTag};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Names in the order of the reply; a class counts only codes that are not listed themselves.
@@ -11,13 +12,8 @@ const NAMES: [&str; 19] = [
     "483", "4xx", "500", "5xx", "6xx", "xxx",
 ];
 
-ser::shm_struct! {
-    struct Row {
-        counts: [AtomicU64; NAMES.len()],
-    }
-}
-
-static ROWS: OnceLock<&'static PerProcess<Row>> = OnceLock::new();
+/// A cell for each name.
+static ROWS: ShmRows<AtomicU64> = ShmRows::new();
 
 /// The module's RPC methods.
 pub const METHODS: &[RpcMethod] = &[RpcMethod {
@@ -27,15 +23,19 @@ pub const METHODS: &[RpcMethod] = &[RpcMethod {
     ret_array: false,
 }];
 
+/// The module's metrics.
+pub const METRICS: &[Family] = &[Family {
+    name: "ser_sl_replies",
+    kind: Kind::Counter,
+    labels: &["code"],
+    help: "Replies sent without a transaction, by code; a class has the codes that are not listed themselves.",
+    sample: metrics,
+}];
+
 /// Makes the counters, before the first fork.
 pub fn init() -> Result<(), String> {
-    let make = || Row {
-        counts: [const { AtomicU64::new(0) }; NAMES.len()],
-    };
-    let rows = PerProcess::create(MAX_PROCESSES, ShmTag::register("sl"), make)
-        .map_err(|_| "no shared memory")?;
-    let _ = ROWS.set(rows);
-    Ok(())
+    ROWS.create(MAX_PROCESSES, NAMES.len(), ShmTag::register("sl"))
+        .map_err(|_| "no shared memory".into())
 }
 
 fn index(code: u16) -> usize {
@@ -64,27 +64,30 @@ fn index(code: u16) -> usize {
 
 /// Counts one reply of this process.
 pub fn count_reply(code: u16) {
-    if let Some(rows) = ROWS.get() {
-        // Only this process writes its row: a load and a store are enough.
-        let cell = &rows.mine().counts[index(code)];
-        cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    if let Some(cell) = ROWS.mine().get(index(code)) {
+        add(cell, 1);
     }
 }
 
-fn stats(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    let rows = ROWS
-        .get()
-        .ok_or_else(|| RpcFault::new(500, "not initialized"))?;
+/// Names with their sums over all processes.
+fn sums() -> impl Iterator<Item = (&'static str, u64)> {
     let sum = |i: usize| {
-        rows.iter()
-            .map(|row| row.counts[i].load(Ordering::Relaxed))
-            .sum::<u64>()
+        let cells = ROWS.iter().filter_map(|row| row.get(i));
+        cells.map(|cell| cell.load(Ordering::Relaxed)).sum()
     };
-    let fields = NAMES
+    NAMES
         .iter()
         .enumerate()
-        .map(|(i, name)| (*name, RpcValue::Int(sum(i) as i64)));
+        .map(move |(i, name)| (*name, sum(i)))
+}
+
+fn stats(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    let fields = sums().map(|(name, n)| (name, RpcValue::Int(n as i64)));
     ctx.add(RpcValue::Struct(fields.collect()))
+}
+
+fn metrics(samples: &mut Samples<'_>) {
+    sums().for_each(|(name, n)| samples.int(&[name], n));
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ ser::module! {
     name: "tm",
     cmds: commands::COMMANDS,
     rpc_methods: rpc::METHODS,
+    metrics: stats::METRICS,
     params: &[
         Param { name: "ruri_matching", kind: ParamKind::Int(&params::RURI_MATCHING) },
         Param { name: "via1_matching", kind: ParamKind::Int(&params::VIA1_MATCHING) },

@@ -4,9 +4,10 @@ use crate::context::{self, Lookup};
 use crate::identity::{Incoming, Match};
 use crate::outbox;
 use crate::server::{ServerEvent, ServerState};
+use crate::stats::{self, Stat};
 use crate::table::{self, TxId};
 use crate::transaction::{Dest, Flag, Origin, RELAYED_NONE, Repeater, Routes, Server, Transaction};
-use crate::{avps, callbacks, identity, params, reply_in, saved, stats, tick, timers};
+use crate::{avps, callbacks, identity, params, reply_in, saved, tick, timers};
 use ser::core::forward::{reply_destination, tag};
 use ser::core::msg::{AvpSpec, AvpValue, SerError, SipMsg};
 use ser::core::settings;
@@ -149,7 +150,11 @@ fn find<'b>(
 /// once more (returned, to be sent).
 fn again<'a>(t: &mut Transaction, method: Method, msg: &SipMsg<'a>) -> Option<(Dest, &'a [u8])> {
     if method != Method::Ack {
+        stats::add(Stat::AbsorbedRequests, 1);
         return last_reply(t, msg);
+    }
+    if t.uas.state == ServerState::Confirmed {
+        stats::add(Stat::AbsorbedAcks, 1);
     }
     if let Some(step) = t.uas.state.on_event(true, ServerEvent::Ack) {
         let now = tick::now();

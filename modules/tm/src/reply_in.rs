@@ -7,6 +7,7 @@ use crate::client::{ClientEvent, Retransmit};
 use crate::context::{self, Context, Lookup};
 use crate::decide::{self, BranchReply, Next};
 use crate::reply::Work;
+use crate::stats::{self, Stat};
 use crate::table::{self, TxId};
 use crate::transaction::{BranchFlag, Flag, Repeater, Transaction};
 use crate::{armed, avps, cancel, failure, hop, params, tick, uac};
@@ -128,6 +129,9 @@ fn step<'a>(t: &mut Transaction, i: usize, msg: &mut SipMsg<'a>, work: &mut Work
     let was_pending = b.state.is_pending();
     b.state = step.next;
     b.set(BranchFlag::Replied);
+    if !was_pending && code == b.last && code >= 200 && !(invite && code < 300) {
+        stats::add(Stat::AbsorbedReplies, 1);
+    }
     match step.retransmit {
         Retransmit::Keep => {}
         Retransmit::Slow => b.repeat.slow(work.now, compiled.retr2),

@@ -71,7 +71,10 @@ fn repeat(_tick: u32, data: u64) -> u32 {
             collect(t, now, arena, &mut due);
             t.set_timers(now);
         });
-        stats::add(Stat::Retransmissions, due.len() as i64);
+        let replies = due.iter().filter(|(_, _, buf)| buf.starts_with(b"SIP/"));
+        let replies = replies.count() as i64;
+        stats::add(Stat::ResentReplies, replies);
+        stats::add(Stat::ResentRequests, due.len() as i64 - replies);
         for (branch, to, buf) in due {
             if outbox::send(&to, buf).is_err()
                 && let Some(branch) = branch

@@ -112,10 +112,15 @@ impl Table {
         })
     }
 
-    /// How many users have bindings; a walk over the whole table.
-    pub fn count_users(&self) -> usize {
-        let buckets = self.users.iter_buckets().filter(|b| !b.looks_empty());
-        buckets.map(|bucket| bucket.lock().iter().count()).sum()
+    /// How many users have bindings, and how many those are; a walk over the whole table.
+    pub fn count(&self) -> (usize, usize) {
+        let (mut users, mut contacts) = (0, 0);
+        for bucket in self.users.iter_buckets().filter(|b| !b.looks_empty()) {
+            let bucket = bucket.lock();
+            users += bucket.iter().count();
+            contacts += bucket.iter().map(|user| user.contacts.len()).sum::<usize>();
+        }
+        (users, contacts)
     }
 
     /// Runs `f` with the bindings of `uid`; `false` if there is no such user.

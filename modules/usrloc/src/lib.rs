@@ -4,6 +4,7 @@
 mod attributes;
 mod contact;
 mod domain;
+mod metrics;
 mod params;
 mod record;
 mod rpc;
@@ -24,6 +25,7 @@ ser::module! {
         routes: RouteMask::RF.or(RouteMask::B),
     }],
     rpc_methods: rpc::METHODS,
+    metrics: metrics::METRICS,
     params: params::TABLE,
     init: Some(init),
 }

@@ -70,7 +70,7 @@ fn stats(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     for table in domain::all() {
         ctx.add(RpcValue::Struct(vec![
             ("domain", RpcValue::Str(table.name.to_vec())),
-            ("users", RpcValue::Int(table.count_users() as i64)),
+            ("users", RpcValue::Int(table.count().0 as i64)),
             (
                 "expired",
                 RpcValue::Int(table.counters.expired.load(Ordering::Relaxed)),

@@ -27,7 +27,7 @@ use crate::core::process::{
 use crate::core::receive::quarantine;
 use crate::core::script::{self, HostNames, Program};
 use crate::core::settings::{self, Settings};
-use crate::core::{stats, time};
+use crate::core::time;
 use crate::ipc::{MAX_PROCESSES, Scratch, Segment, set_process_slot};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -179,8 +179,6 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
     set_process_slot(0);
     Scratch::create().map_err(|why| format!("no buffers to receive into: {why}"))?;
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
-    stats::create(MAX_PROCESSES)
-        .map_err(|_| "out of shared memory for the counters".to_string())?;
     quarantine::create().map_err(|_| "out of shared memory for the quarantine".to_string())?;
     dns::create(&plan.settings)?;
     overload::create(&plan.settings)?;

@@ -7,6 +7,7 @@
 use super::Destination;
 use crate::core::net::Proto;
 use crate::core::settings::Settings;
+use crate::core::stats::{Counter, count};
 use crate::core::time::{self, get_ticks_raw, s_to_ticks};
 use crate::ipc::{Fate, LockRank, Mend, ShmFull, ShmTable, ShmTag, shm_static};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -108,7 +109,11 @@ fn sweep(_seconds: u32, _param: u64) {
 #[inline]
 pub fn is_blacklisted(to: &Destination) -> bool {
     let list = BLACKLIST.get();
-    list.is_some_and(|list| list.flags(to, get_ticks_raw()).is_some())
+    let listed = list.is_some_and(|list| list.flags(to, get_ticks_raw()).is_some());
+    if listed {
+        count(Counter::BlacklistHits);
+    }
+    listed
 }
 
 /// Lists `to` for `dst_blacklist_expire` seconds because of `why` (a bit of [`reason`]); again if it is
@@ -124,6 +129,12 @@ pub fn memory() -> Option<(i64, i64)> {
     let list = BLACKLIST.get()?;
     let count = list.head.count.load(Ordering::Relaxed);
     Some((count * SIZE, list.max_bytes))
+}
+
+/// How many destinations are listed, expired ones that were not removed yet among them; `None`: it is off.
+pub(super) fn len() -> Option<i64> {
+    let list = BLACKLIST.get()?;
+    Some(list.head.count.load(Ordering::Relaxed))
 }
 
 /// All entries that count now; `None`: it is off.

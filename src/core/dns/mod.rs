@@ -32,6 +32,7 @@ mod hosts;
 mod jobs;
 mod lookup;
 mod mailbox;
+mod metrics;
 mod name;
 mod naptr_choice;
 mod policy;
@@ -50,13 +51,14 @@ pub use at_start::AtStart;
 pub use destination::{Destination, Destinations, MAX_DESTINATIONS};
 pub use failure::Failure;
 pub use lookup::{Records, address_has_name, name_has_address, records, resolve_host};
+pub use metrics::METRICS;
 pub use query::{Query, default_port};
 pub use records::{Naptr, RecordSet, RecordType, Srv};
 pub use service::{Resolver, announce_resolver, is_resolver_wanted, want_resolver};
 
 use crate::core::isolation;
 use crate::core::settings::Settings;
-use crate::core::stats::activity;
+use crate::core::stats::{self, Counter, activity, count, work};
 use crate::core::time::get_ticks_raw;
 use crate::ipc::register_recovery;
 use cache::Cache;
@@ -149,6 +151,7 @@ impl Facts for Cached<'_> {
 /// Sets name resolution up: in the attendant, once there is shared memory, before the modules' `init`.
 pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {
     crate::core::rpc::register_core(rpc::METHODS);
+    stats::metrics::register(METRICS);
     service::create(settings)?;
     blacklist::create(settings)?;
     register_recovery(recover);
@@ -196,7 +199,12 @@ fn look_into_cache(query: Query<'_>) -> Resolution<'_> {
     };
     let now = get_ticks_raw();
     let facts = Cached { cache, now };
-    match walk::walk(&query, Policy::get(), &facts, random::seed(), &mut |_| {}) {
+    let step = walk::walk(&query, Policy::get(), &facts, random::seed(), &mut |_| {});
+    count(match step {
+        Step::Done(_) | Step::Failed(_) => Counter::DnsHits,
+        Step::Need(_) => Counter::DnsMisses,
+    });
+    match step {
         Step::Done(destinations) => Resolution::Ready(destinations),
         Step::Failed(why) => Resolution::Failed(why),
         Step::Need(_) => Resolution::Pending(Ticket { query }),

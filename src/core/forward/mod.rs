@@ -10,6 +10,7 @@ mod refusal;
 mod reply;
 mod reply_forward;
 mod request;
+mod sent;
 mod socket;
 pub mod tag;
 pub mod text;

@@ -3,6 +3,7 @@
 use super::branch::stateless_branch;
 use super::build::build_request;
 use super::next_hop;
+use super::sent;
 use super::socket::send_socket;
 use crate::core::dns::blacklist::{self, reason};
 use crate::core::dns::{Destination, Destinations};
@@ -147,11 +148,17 @@ pub fn transmit(socket: &'static SocketInfo, buf: &[u8], to: SocketAddr) -> Resu
         );
         return Err(SerError::SEND);
     }
-    udp::send_to(socket, buf, to).map_err(|why| {
-        count(Counter::SendErrors);
-        log::error!("ERROR: udp_send: sendto({} bytes, {to}): {why}", buf.len());
-        SerError::SEND
-    })
+    match udp::send_to(socket, buf, to) {
+        Ok(()) => {
+            sent::count_sent(buf);
+            Ok(())
+        }
+        Err(why) => {
+            count(Counter::SendErrors);
+            log::error!("ERROR: udp_send: sendto({} bytes, {to}): {why}", buf.len());
+            Err(SerError::SEND)
+        }
+    }
 }
 
 /// Sends the received bytes as they came (in an onsend_route: the outgoing ones). 1 or negative.

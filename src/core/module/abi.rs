@@ -3,6 +3,7 @@
 use super::{Arg, ArgType, Args, IntParam, StrParam};
 use crate::core::msg::{RouteKind, SipMsg};
 use crate::core::rpc::RpcMethod;
+use crate::core::stats::metrics::Family;
 
 /// A script command. Result: positive true, negative false, 0 stops the script.
 pub type CmdFn = for<'a> fn(&mut SipMsg<'a>, Args) -> i32;
@@ -98,6 +99,8 @@ pub struct ModuleExports {
     pub cmds: &'static [Command],
     /// RPC methods.
     pub rpc_methods: &'static [RpcMethod],
+    /// What it can tell of itself.
+    pub metrics: &'static [Family],
     /// Parameters.
     pub params: &'static [Param],
     /// Those of them, [`ParamKind::Int`], [`ParamKind::Str`] or [`ParamKind::Flag`], that the module reads each time it
@@ -127,6 +130,7 @@ impl ModuleExports {
             name,
             cmds: &[],
             rpc_methods: &[],
+            metrics: &[],
             params: &[],
             live_params: &[],
             register: None,

@@ -6,6 +6,7 @@
 use super::{ArgType, Command, ModuleExports, ParamKind, Regex, ResponseFn};
 use crate::core::msg::{MAX_FLAG, RouteKind, SipMsg};
 use crate::core::rpc::RpcMethod;
+use crate::core::stats::metrics;
 use parking_lot::RwLock;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,6 +28,7 @@ static MODULES: RwLock<Vec<&'static LoadedModule>> = RwLock::new(Vec::new());
 
 /// Appends to the list.
 pub fn register_module(module: LoadedModule) -> &'static LoadedModule {
+    metrics::register(module.exports.metrics);
     let module: &'static LoadedModule = Box::leak(Box::new(module));
     MODULES.write().push(module);
     module
@@ -80,6 +82,13 @@ pub fn find_command(name: &str, argc: usize, kind: RouteKind) -> CommandLookup {
     } else {
         CommandLookup::WrongArgCount(counts)
     }
+}
+
+/// The name of the module that has this record.
+pub fn module_of(command: &'static Command) -> &'static str {
+    let modules = modules();
+    let has_it = |m: &&&LoadedModule| m.exports.cmds.iter().any(|c| std::ptr::eq(c, command));
+    modules.iter().find(has_it).map_or("", |m| m.exports.name)
 }
 
 /// All records of that name, newest module first.

@@ -1,8 +1,10 @@
-//! What waits in a UDP socket of ours and for how long, asked of the kernel without reading /proc: socket(7)
-//! `SO_MEMINFO` and `SIOCGSTAMP`. One cheap system call each, for whoever looks often.
+//! What waits in a UDP socket of ours and for how long, and what was thrown away, asked of the kernel without reading
+//! /proc: socket(7) `SO_MEMINFO` and `SIOCGSTAMP`. One cheap system call each, for whoever looks often; `SO_RXQ_OVFL`
+//! would make every datagram carry the number of drops.
 
 #![allow(unsafe_code)]
 
+use super::SocketInfo;
 use std::io;
 use std::mem::size_of_val;
 use std::net::UdpSocket;
@@ -14,13 +16,20 @@ const SIOCGSTAMP: libc::Ioctl = 0x8906;
 /// Numbers in the answer to `SO_MEMINFO`.
 const MEMINFO_VARS: usize = libc::SK_MEMINFO_DROPS as usize + 1;
 
-/// The receive queue of a socket; both in bytes as the kernel accounts them.
+/// The receive queue of a socket; bytes are as the kernel accounts them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Backlog {
     /// What waits.
     pub bytes: u32,
     /// How much may wait; datagrams beyond are thrown away.
     pub limit: u32,
+    /// Datagrams that were thrown away since the socket was bound.
+    pub drops: u32,
+}
+
+/// What waits for a bound UDP socket of ours now; `None` for another socket, or when the kernel does not tell.
+pub fn backlog_of(socket: &SocketInfo) -> Option<Backlog> {
+    backlog(socket.udp.get()?).ok()
 }
 
 /// What waits for `socket` now.
@@ -43,6 +52,7 @@ pub fn backlog(socket: &UdpSocket) -> io::Result<Backlog> {
     Ok(Backlog {
         bytes: vars[libc::SK_MEMINFO_RMEM_ALLOC as usize],
         limit: vars[libc::SK_MEMINFO_RCVBUF as usize],
+        drops: vars[libc::SK_MEMINFO_DROPS as usize],
     })
 }
 
@@ -70,6 +80,22 @@ pub fn last_arrival(socket: &UdpSocket) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::net::Proto;
+
+    #[test]
+    fn what_found_the_queue_full_is_counted() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let addr = socket.local_addr().unwrap();
+        let info = SocketInfo::new(0, Proto::Udp, "x".into(), addr);
+        assert_eq!(backlog_of(&info), None, "it is not bound");
+        info.udp.set(socket).unwrap();
+        assert_eq!(backlog_of(&info).unwrap().drops, 0);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        while backlog_of(&info).unwrap().drops == 0 {
+            sender.send_to(&[0; 1000], addr).unwrap();
+        }
+        assert!(backlog_of(&info).unwrap().bytes > 10_000);
+    }
 
     #[test]
     fn what_waits_is_told_with_the_limit_and_what_was_read_with_its_age() {

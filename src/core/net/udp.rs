@@ -2,7 +2,7 @@
 
 use super::{SocketInfo, socket_pool};
 use crate::core::settings::Settings;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -150,11 +150,4 @@ pub fn local_address_towards(to: SocketAddr) -> io::Result<IpAddr> {
     let scratch = UdpSocket::bind(any)?;
     scratch.connect(to)?;
     Ok(scratch.local_addr()?.ip())
-}
-
-/// Bytes waiting in the receive queue's buffer limit, for statistics.
-pub fn receive_buffer(info: &SocketInfo) -> Option<usize> {
-    info.udp
-        .get()
-        .and_then(|s| SockRef::from(s).recv_buffer_size().ok())
 }

@@ -45,7 +45,7 @@ impl Limits {
 
     /// 0: none; 1: the queue is full, or datagrams wait twice as long as they may.
     pub(super) fn pressure(&self, seen: &Reading) -> f64 {
-        let Backlog { bytes, limit } = seen.backlog;
+        let Backlog { bytes, limit, .. } = seen.backlog;
         let full = f64::from(bytes) / f64::from(limit.max(1));
         let by_size = (full - self.queue) / (1.0 - self.queue);
         let by_time = if self.delay.is_zero() {
@@ -170,7 +170,11 @@ mod tests {
 
     fn pressure(bytes: u32, waited_ms: u64) -> f64 {
         LIMITS.pressure(&Reading {
-            backlog: Backlog { bytes, limit: 1000 },
+            backlog: Backlog {
+                bytes,
+                limit: 1000,
+                drops: 0,
+            },
             waited: Duration::from_millis(waited_ms),
         })
     }

@@ -127,6 +127,7 @@ impl Load {
             backlog: Backlog {
                 bytes: self.bytes.load(Relaxed),
                 limit: self.limit.load(Relaxed),
+                ..Backlog::default()
             },
             waited: Duration::from_micros(self.waited_us.load(Relaxed)),
         }

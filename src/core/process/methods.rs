@@ -1,7 +1,8 @@
 //! The RPC methods of the core that speak of processes: `core.ps`, `core.kill` and others.
 
+use super::metrics::METRICS;
 use super::{order_methods, receivers, shared};
-use crate::core::net::{all_sockets, queue_of, udp};
+use crate::core::net::{all_sockets, backlog_of};
 use crate::core::receive::quarantine;
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue, register_core};
 use crate::core::script::program;
@@ -38,7 +39,7 @@ const METHODS: &[RpcMethod] = &[
     RpcMethod {
         name: "core.counters",
         func: counters,
-        doc: "Returns the counters of messages, drops and errors, added up over all processes.",
+        doc: "Returns the counters of messages, drops and errors, of the process with the given number or of all.",
         ret_array: false,
     },
     RpcMethod {
@@ -67,6 +68,7 @@ pub(super) fn register() {
     register_core(order_methods::METHODS);
     register_core(quarantine::METHODS);
     register_core(receivers::METHODS);
+    stats::metrics::register(METRICS);
 }
 
 fn ps(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
@@ -112,8 +114,15 @@ fn workers(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
             members.push((*name, micros(us)));
         }
         members.push(("blocked_locks_us", micros(done.lock_us)));
+        let script = cycles::to_us(stats::script::of_process(process.slot));
+        members.push(("script_us", micros(script)));
+        members.push(("awake_us", micros(done.awake_us)));
+        members.push(("idle_us", micros(done.idle_us)));
         members.push(("p50_us", quantile(0.5)));
         members.push(("p99_us", quantile(0.99)));
+        let delay = |part| micros(cycles::to_us(done.delay.quantile(part)));
+        members.push(("send_p50_us", delay(0.5)));
+        members.push(("send_p99_us", delay(0.99)));
         let working = done.working;
         members.push(("working_us", micros(working.map_or(0.0, |now| now.us))));
         let line = working.map_or(0, |now| now.line);
@@ -149,24 +158,37 @@ pub(super) fn service_times_of(done: &work::Done) -> String {
     pairs.join(" ")
 }
 
+/// `core.counters [slot]`
 fn counters(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    let row = match ctx.has_next() {
+        true => Some(row_of(ctx.next_int()?)?),
+        false => None,
+    };
+    let value = |c| row.map_or_else(|| stats::total(c), |row| row.get(c));
     let all = Counter::ALL.iter();
-    let members = all.map(|c| (c.name(), RpcValue::Int(stats::total(*c) as i64)));
+    let members = all.map(|c| (c.name(), RpcValue::Int(value(*c) as i64)));
     ctx.add(RpcValue::Struct(members.collect()))
+}
+
+/// The counters of the process with that number; it may have died.
+fn row_of(number: i64) -> Result<&'static stats::Row, RpcFault> {
+    let slot = u16::try_from(number).ok();
+    let slot = slot.filter(|slot| usize::from(*slot) < shared::max_procs());
+    let row = slot.and_then(stats::of_process);
+    row.ok_or_else(|| RpcFault::new(404, format!("there is no process {number}")))
 }
 
 fn sockets(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     for socket in all_sockets() {
-        let queue = queue_of(socket).unwrap_or_default();
-        let receive_buffer = udp::receive_buffer(socket).unwrap_or(0);
+        let queue = backlog_of(socket).unwrap_or_default();
         ctx.add(RpcValue::Struct(vec![
             ("proto", RpcValue::Str(socket.proto.name().into())),
             ("name", RpcValue::Str(socket.name.as_str().into())),
             ("address", RpcValue::Str(socket.addr_str.as_str().into())),
             ("port", RpcValue::Int(socket.port().into())),
-            ("queue_bytes", RpcValue::Int(queue.bytes as i64)),
-            ("queue_limit", RpcValue::Int(receive_buffer as i64)),
-            ("drops", RpcValue::Int(queue.drops as i64)),
+            ("queue_bytes", RpcValue::Int(queue.bytes.into())),
+            ("queue_limit", RpcValue::Int(queue.limit.into())),
+            ("drops", RpcValue::Int(queue.drops.into())),
             ("number", RpcValue::Int(socket.index as i64)),
         ]))?;
     }

@@ -9,7 +9,7 @@
 //! | `dns_resolver` | the resolver process |
 //! | `stream_server` | a process of a module that serves clients of stream sockets |
 //! | `fifo_server`, `unixsock_server` | the processes of those names, where they are configured |
-//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods`, `order_methods`, `orders`, `receivers`, `usage` | all |
+//! | `fork`, `signals`, `title`, `shared`, `memory`, `hooks`, `methods`, `metrics`, `order_methods`, `orders`, `receivers`, `usage` | all |
 
 mod at_work;
 mod attendant;
@@ -22,6 +22,7 @@ mod hooks;
 pub mod limits;
 mod memory;
 mod methods;
+mod metrics;
 mod no_fork;
 pub mod notify;
 mod order_methods;
@@ -55,6 +56,7 @@ pub use attendant::{Attendant, Heritage, Stop};
 pub use fifo_server::{FifoSpec, serve_fifo};
 pub(in crate::core) use fifo_server::{remove_fifos, serve_core_fifo};
 pub use hooks::{ProcessSpec, register_process, register_procs, registered_procs};
+pub use metrics::METRICS;
 pub use no_fork::OwnReceiver;
 pub use panics::install_panic_hook;
 pub use reload::{Change, Checked, Configuration};

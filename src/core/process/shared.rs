@@ -4,7 +4,7 @@
 //! an entry's slot is the slot of the attendant's own table.
 
 use super::hooks;
-use crate::core::stats;
+use crate::core::{settings, stats};
 use crate::ipc::{
     self, FIRST_THREAD_SLOT, ProcEntry, ProcState, ProcTable, RawShmMutex, Reclaimed,
     recover_processes, set_stuck_hook,
@@ -46,6 +46,9 @@ pub(super) fn create(tree: usize) -> Result<(), String> {
     let full = |_| "out of shared memory for the process table".to_string();
     let table = ProcTable::create(size).map_err(full)?;
     stats::create(size).map_err(full)?;
+    if settings::get().script_stats {
+        stats::script::create(size).map_err(full)?;
+    }
     TABLE.get_or_init(|| table);
     set_stuck_hook(rescue_from_the_dead);
     if let Some(attendant) = table.entry(0) {

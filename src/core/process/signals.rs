@@ -14,6 +14,7 @@
 
 use super::fork::exit_now;
 use super::shared;
+use crate::core::stats::work;
 use crate::ipc::settle;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
@@ -145,6 +146,7 @@ fn end_worker(signal: i32) -> ! {
 #[inline]
 pub fn idle<T>(wait: impl FnOnce() -> T) -> T {
     settle();
+    work::rest();
     // Only this thread's own handler looks on: the order that the compiler keeps is enough.
     IDLE.store(true, Ordering::Relaxed);
     shared::set_waiting(true);
@@ -154,6 +156,7 @@ pub fn idle<T>(wait: impl FnOnce() -> T) -> T {
     compiler_fence(Ordering::SeqCst);
     shared::set_waiting(false);
     IDLE.store(false, Ordering::Relaxed);
+    work::wake();
     result
 }
 

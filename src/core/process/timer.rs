@@ -6,7 +6,7 @@
 
 use super::pulse::Pulse;
 use super::signals::{idle, stop_if_told};
-use crate::core::stats::Counter;
+use crate::core::stats::{Counter, count_n};
 use crate::core::time::{self, TICKS_HZ};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use std::time::Duration;
@@ -22,9 +22,11 @@ pub(super) fn run() -> Result<(), String> {
         // An interrupted wait only means an early look at the clock.
         let _ = idle(|| clock.wait());
         let done = time::advance();
-        pulse.ran(done.fast, done.ticks.saturating_sub(1));
+        let late = done.ticks.saturating_sub(1);
+        count_n(Counter::TimerLateTicks, late.into());
+        pulse.ran(done.fast, late);
         if done.ticks > LATE {
-            log::warn!("WARNING: timer: {} ticks late", done.ticks - 1);
+            log::warn!("WARNING: timer: {} ticks late", late);
         }
         if done.overflow {
             log::error!("ERROR: slow timer too slow: overflow");

@@ -92,8 +92,8 @@ impl Receiver {
     fn process(&mut self, length: usize, source: SocketAddr) {
         stats::count(Counter::RcvPackets);
         stats::count_n(Counter::RcvBytes, length as u64);
-        if !is_message(&self.buffer[..length], source) {
-            stats::count(Counter::DropShort);
+        if let Some(why) = unfit(&self.buffer[..length], source) {
+            stats::count(why);
             return;
         }
         let received = ReceiveInfo {
@@ -127,20 +127,20 @@ impl AsFd for Receiver {
     }
 }
 
-/// Keep-alives, probes and what has no way back are dropped before they are parsed.
-fn is_message(datagram: &[u8], source: SocketAddr) -> bool {
+/// Why a datagram is dropped before it is parsed: keep-alives, probes and what has no way back.
+fn unfit(datagram: &[u8], source: SocketAddr) -> Option<Counter> {
     if datagram.len() < udp::MIN_UDP_PACKET {
         log::debug!("probing packet received from {source}");
-        return false;
+        return Some(Counter::DropShort);
     }
     if source.port() == 0 {
         log::info!("INFO: udp_rcv_loop: dropping 0 port packet from {source}");
-        return false;
+        return Some(Counter::DropPort0);
     }
     if datagram.last() == Some(&0) {
         log::warn!("WARNING: udp_rcv_loop: upstream bug - 0-terminated packet from {source}");
     }
-    true
+    None
 }
 
 fn is_harmless(kind: ErrorKind) -> bool {
@@ -158,11 +158,11 @@ mod tests {
     fn short_datagrams_and_those_without_a_source_port_are_no_messages() {
         let source: SocketAddr = "127.0.0.1:5060".parse().unwrap();
         let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        assert!(!is_message(b"", source));
-        assert!(!is_message(b"\r\n\r\n", source));
-        assert!(!is_message(&[b'x'; 31], source));
-        assert!(is_message(&[b'x'; 32], source));
-        assert!(is_message(&[0; 32], source));
-        assert!(!is_message(&[b'x'; 32], nowhere));
+        assert_eq!(unfit(b"", source), Some(Counter::DropShort));
+        assert_eq!(unfit(b"\r\n\r\n", source), Some(Counter::DropShort));
+        assert_eq!(unfit(&[b'x'; 31], source), Some(Counter::DropShort));
+        assert_eq!(unfit(&[b'x'; 32], source), None);
+        assert_eq!(unfit(&[0; 32], source), None);
+        assert_eq!(unfit(&[b'x'; 32], nowhere), Some(Counter::DropPort0));
     }
 }

@@ -1,33 +1,26 @@
-//! Which counters a message belongs to.
+//! Which counters messages belong to that were received.
 
-use crate::core::sip::Method;
-use crate::core::stats::Counter;
+use crate::core::sip::{FirstLine, place_in_counted};
+use crate::core::stats::{Counter, count};
 
-/// The counter of requests with that method.
+/// Counts a message by its method or by the class of its status.
 #[inline]
-pub(super) fn of_method(method: Method) -> Counter {
-    match method {
-        Method::Invite => Counter::RcvInvite,
-        Method::Cancel => Counter::RcvCancel,
-        Method::Ack => Counter::RcvAck,
-        Method::Bye => Counter::RcvBye,
-        Method::Info => Counter::RcvInfo,
-        Method::Register => Counter::RcvRegister,
-        Method::Subscribe => Counter::RcvSubscribe,
-        Method::Notify => Counter::RcvNotify,
-        Method::Other => Counter::RcvOther,
+pub(super) fn count_received(first: &FirstLine<'_>) {
+    match first {
+        FirstLine::Request { method_name, .. } => {
+            count(Counter::RcvRequests);
+            count(Counter::RcvInvite.behind(place_in_counted(method_name)));
+        }
+        FirstLine::Reply { code, .. } => {
+            count(Counter::RcvReplies);
+            count(of_status(*code));
+        }
     }
 }
 
-/// The counter of replies with that status.
-#[inline]
-pub(super) fn of_status(status: u16) -> Counter {
-    match status / 100 {
-        1 => Counter::Rcv1xx,
-        2 => Counter::Rcv2xx,
-        3 => Counter::Rcv3xx,
-        4 => Counter::Rcv4xx,
-        5 => Counter::Rcv5xx,
+fn of_status(code: u16) -> Counter {
+    match code / 100 {
+        class @ 1..=5 => Counter::Rcv1xx.behind(usize::from(class - 1)),
         _ => Counter::Rcv6xx,
     }
 }

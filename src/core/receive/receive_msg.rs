@@ -90,6 +90,7 @@ fn process(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
             return Outcome::Failed;
         }
     };
+    counters::count_received(sip.first());
     let mut msg = SipMsg::new(sip, arena, id, rcv);
     match *msg.sip.first() {
         FirstLine::Request { version, .. } => request(&mut msg, version),
@@ -98,8 +99,6 @@ fn process(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
 }
 
 fn request(msg: &mut SipMsg<'_>, version: &[u8]) -> Outcome {
-    count(Counter::RcvRequests);
-    count(counters::of_method(msg.sip.method()));
     if !version
         .get(..7)
         .is_some_and(|v| v.eq_ignore_ascii_case(b"SIP/2.0"))
@@ -160,8 +159,6 @@ fn outcome(result: Option<i32>) -> Outcome {
 }
 
 fn reply(msg: &mut SipMsg<'_>) -> Outcome {
-    count(Counter::RcvReplies);
-    count(counters::of_status(msg.sip.status()));
     if msg.sip.via1().is_none() {
         count(Counter::DropVia);
         log::error!("ERROR: receive_msg: no via found in reply");

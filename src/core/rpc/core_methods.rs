@@ -98,6 +98,11 @@ pub fn note_start() {
     start();
 }
 
+/// When the server was started, in seconds since 1970.
+pub fn start_time() -> i64 {
+    start().at
+}
+
 /// As ctime(3) writes it, with its line end.
 fn ctime(seconds: i64) -> RpcValue {
     let mut line = format_time(seconds, true, None);
@@ -106,8 +111,7 @@ fn ctime(seconds: i64) -> RpcValue {
 }
 
 fn uptime(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
-    let now = unix_time();
-    let since = start().at;
+    let (since, now) = (start_time(), unix_time());
     ctx.add(RpcValue::Struct(vec![
         ("now", ctime(now)),
         ("up_since", ctime(since)),

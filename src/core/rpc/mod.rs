@@ -11,10 +11,11 @@ mod old_names;
 pub mod pipe;
 mod registry;
 mod sink;
+mod stats_methods;
 mod system;
 pub mod values;
 
-pub use core_methods::note_start;
+pub use core_methods::{note_start, start_time};
 pub(in crate::core) use registry::register_core;
 pub use registry::{all, call, find};
 pub use sink::Sink;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: methods are added before the first fork only, so every process knows the same ones.
 
-use super::{RpcContext, RpcFault, RpcMethod, core_methods, system};
+use super::{RpcContext, RpcFault, RpcMethod, core_methods, stats_methods, system};
 use crate::core::isolation;
 use crate::core::module::registry;
 use crate::core::stats::activity::Task;
@@ -20,6 +20,7 @@ pub fn all() -> Vec<&'static RpcMethod> {
     let mut all: Vec<&'static RpcMethod> = Vec::new();
     all.extend(system::METHODS);
     all.extend(core_methods::METHODS);
+    all.extend(stats_methods::METHODS);
     all.extend(ADDED.read().iter().flat_map(|table| table.iter()));
     all.extend(registry::rpc_methods());
     all

@@ -151,6 +151,8 @@ pub enum ActionKind {
     Module {
         command: &'static Command,
         args: Vec<Arg>,
+        /// Under which it is measured.
+        number: usize,
     },
     Block(Vec<Action>),
 }
@@ -173,7 +175,7 @@ impl Action {
                 *socket = Some(find_listener(id, names).map_err(at_line)?);
                 Ok(())
             }
-            ActionKind::Module { command, args } => match command.fixup {
+            ActionKind::Module { command, args, .. } => match command.fixup {
                 Some(fixup) => catch_unwind(AssertUnwindSafe(|| fixup(args)))
                     .unwrap_or_else(|_| Err("its fixup panicked".into()))
                     .map_err(|why| at_line(format!("{}: {why}", command.name))),

@@ -36,9 +36,7 @@ pub use place::Place;
 pub use program::{
     Program, Route, RouteTable, install, keep, latest, look_into_program, program, reinstall,
 };
-pub use run::{
-    run_actions, run_onsend_route, run_reply_route, run_request_route, run_route, run_top_route,
-};
+pub use run::{run_onsend_route, run_reply_route, run_request_route, run_route, run_top_route};
 pub use select::{Select, SelectResult};
 pub use subst::Subst;
 pub use uri_edit::set_user;

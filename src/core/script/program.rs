@@ -3,6 +3,7 @@
 
 use super::{Action, HostNames};
 use crate::core::msg::RouteKind;
+use crate::core::stats;
 use parking_lot::RwLock;
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +16,8 @@ pub struct Route {
     pub actions: Vec<Action>,
     /// A block of that name stands in the file (else it was only referred to).
     pub defined: bool,
+    /// Its number among those that are measured.
+    pub number: usize,
 }
 
 /// All routes of one kind; an index stays valid for the life of the program.
@@ -125,6 +128,16 @@ impl Program {
         }
         Ok(())
     }
+    /// Gives every block a number under which it is measured.
+    fn number(&mut self) {
+        for kind in RouteKind::ALL {
+            let defined = |route: &&mut Route| route.defined;
+            for route in self.table_mut(kind).iter_mut().filter(defined) {
+                route.number = stats::script::route(kind.word(), &route.name);
+            }
+        }
+    }
+
     fn find_defaults(&mut self) {
         let default = |table: &RouteTable| {
             table
@@ -145,6 +158,7 @@ static KEPT: OnceLock<Arc<Program>> = OnceLock::new();
 /// Makes `program` the one that runs in processes that are forked from now on.
 pub fn install(mut program: Program) -> Arc<Program> {
     program.find_defaults();
+    program.number();
     let program = Arc::new(program);
     reinstall(program.clone());
     program

@@ -5,9 +5,11 @@
 //! Each entry point is a run of its own: a branch_route that drops does not end the main route.
 
 use super::action::{Action, ActionKind, Arm, ReturnValue};
-use super::{program, simple};
+use super::program::{Route, program};
+use super::simple;
 use crate::core::module::{Args, registry};
 use crate::core::msg::{RouteKind, SerError, SipMsg};
+use crate::core::stats::script::Watch;
 use crate::core::stats::work;
 
 /// Deepest nesting of lists (routes and blocks).
@@ -19,6 +21,7 @@ pub struct Run {
     depth: u32,
     /// What ends, and with which value.
     ending: Option<(Ending, i32)>,
+    watch: Watch,
 }
 
 /// What `return` and `exit` end.
@@ -58,7 +61,7 @@ pub fn run_top_route(kind: RouteKind, index: usize, msg: &mut SipMsg<'_>) -> i32
     };
     let outer_kind = std::mem::replace(&mut msg.route_kind, kind);
     let outer_retcode = std::mem::take(&mut msg.retcode);
-    let value = run_actions(&route.actions, msg);
+    let value = Run::default().route(route, msg);
     msg.route_kind = outer_kind;
     msg.retcode = outer_retcode;
     if value == 0 {
@@ -67,17 +70,12 @@ pub fn run_top_route(kind: RouteKind, index: usize, msg: &mut SipMsg<'_>) -> i32
     value
 }
 
-/// Runs a list of actions as a run of its own.
-pub fn run_actions(actions: &'static [Action], msg: &mut SipMsg<'_>) -> i32 {
-    Run::default().actions(actions, msg)
-}
-
 /// Calls a route of the main table from inside a run.
 pub fn run_route(run: &mut Run, index: usize, msg: &mut SipMsg<'_>) -> i32 {
     let Some(route) = program().and_then(|p| p.request.get(index)) else {
         return 1;
     };
-    let value = run.actions(&route.actions, msg);
+    let value = run.route(route, msg);
     if matches!(run.ending, Some((Ending::Route, _))) {
         run.ending = None;
     }
@@ -104,8 +102,22 @@ impl Run {
         value
     }
 
+    /// Executes a route block, and measures it.
+    fn route(&mut self, route: &'static Route, msg: &mut SipMsg<'_>) -> i32 {
+        let began = self.watch.begin_route();
+        let value = self.run_actions(&route.actions, msg);
+        self.watch.end_route(began, route.number);
+        value
+    }
+
+    /// What follows takes time of its own, which is not that of a command.
+    #[inline]
+    pub(super) fn moves(&mut self) {
+        self.watch.moves();
+    }
+
     /// Executes a list; its value is that of the last action executed, 1 for an empty list.
-    pub fn actions(&mut self, actions: &'static [Action], msg: &mut SipMsg<'_>) -> i32 {
+    pub fn run_actions(&mut self, actions: &'static [Action], msg: &mut SipMsg<'_>) -> i32 {
         if self.depth >= MAX_DEPTH {
             log::error!(
                 "WARNING: too many recursive routing table lookups ({}) giving up!",
@@ -131,8 +143,14 @@ impl Run {
     pub fn do_action(&mut self, action: &'static Action, msg: &mut SipMsg<'_>) -> i32 {
         work::at_line(action.line);
         match &action.kind {
-            ActionKind::Module { command, args } => {
+            ActionKind::Module {
+                command,
+                args,
+                number,
+            } => {
+                let began = self.watch.begin_command();
                 let value = (command.func)(msg, Args(args));
+                self.watch.end_command(began, *number, value);
                 msg.retcode = value;
                 if value == 0 {
                     self.end(Ending::Script, 0);
@@ -141,7 +159,7 @@ impl Run {
             }
             ActionKind::If { arms, otherwise } => self.choose(arms, otherwise, msg),
             ActionKind::Route(index) => run_route(self, *index, msg),
-            ActionKind::Block(actions) => self.actions(actions, msg),
+            ActionKind::Block(actions) => self.run_actions(actions, msg),
             ActionKind::Exit(value) => {
                 let value = value.get(msg);
                 msg.retcode = value;
@@ -155,8 +173,14 @@ impl Run {
                 target,
                 append,
                 value,
-            } => self.assign(msg, target, *append, value),
-            other => simple::run(other, msg),
+            } => {
+                self.moves();
+                self.assign(msg, target, *append, value)
+            }
+            other => {
+                self.moves();
+                simple::run(other, msg)
+            }
         }
     }
 
@@ -182,7 +206,7 @@ impl Run {
         if chosen.is_empty() {
             return 1;
         }
-        self.actions(chosen, msg)
+        self.run_actions(chosen, msg)
     }
 }
 

@@ -58,6 +58,52 @@ impl Method {
     }
 }
 
+/// The methods that are told apart where messages are counted (RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665);
+/// the last stands for all others.
+pub const COUNTED: [&str; 15] = [
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "REGISTER",
+    "OPTIONS",
+    "INFO",
+    "PRACK",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "UPDATE",
+    "MESSAGE",
+    "REFER",
+    "PUBLISH",
+    "other",
+];
+
+/// The place of a method in [`COUNTED`].
+#[inline]
+pub fn place_in_counted(name: &[u8]) -> usize {
+    const WORDS: [u64; 14] = {
+        let mut words = [0; 14];
+        let mut i = 0;
+        while i < words.len() {
+            let name = COUNTED[i].as_bytes();
+            // The one that is longer than a word is looked for by itself.
+            words[i] = if name.len() > 8 { 0 } else { word8(name) };
+            i += 1;
+        }
+        words
+    };
+    const LONG: usize = 8;
+    let word = lower8(name, 0, name.len());
+    if word == 0 {
+        let is_it = name.eq_ignore_ascii_case(COUNTED[LONG].as_bytes());
+        return if is_it { LONG } else { WORDS.len() };
+    }
+    WORDS
+        .iter()
+        .position(|known| *known == word)
+        .unwrap_or(WORDS.len())
+}
+
 /// A set of methods as Allow and the `methods` parameter of Contact carry it; SER's bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct MethodSet(pub u32);
@@ -118,6 +164,25 @@ mod tests {
         assert_eq!(Method::parse(b"OPTIONS"), Method::Other);
         assert_eq!(Method::parse(b"INVITES"), Method::Other);
         assert_eq!(Method::parse(b""), Method::Other);
+    }
+
+    #[test]
+    fn a_method_is_counted_under_its_name_and_all_others_under_one() {
+        for (place, name) in COUNTED.iter().enumerate() {
+            assert_eq!(place_in_counted(name.as_bytes()), place, "{name}");
+            let small = name.to_ascii_lowercase();
+            assert_eq!(place_in_counted(small.as_bytes()), place, "{name}");
+        }
+        for other in [
+            "",
+            "INVITES",
+            "SUBSCRIB",
+            "SUBSCRIBES",
+            "FOO",
+            "VERYLONGMETHOD",
+        ] {
+            assert_eq!(place_in_counted(other.as_bytes()), 14, "{other}");
+        }
     }
 
     #[test]

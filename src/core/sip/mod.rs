@@ -43,7 +43,7 @@ pub use first_line::FirstLine;
 pub use glance::{Glance, RequestLine, request_line};
 pub use header::{HdrType, Header};
 pub use message::{ContactOrder, Contacts, Message};
-pub use method::{Method, MethodSet};
+pub use method::{COUNTED, Method, MethodSet, place_in_counted};
 pub use name_addr::{NameAddr, RouteList};
 pub use params::{CommaList, ParamIter, Params};
 pub use uri::{Uri, UriType};

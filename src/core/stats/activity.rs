@@ -8,7 +8,7 @@ use super::cycles;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-crate::shm_struct! {
+crate::shm_counters! {
     /// A part of the row of one process.
     #[derive(Debug)]
     pub struct Doing {
@@ -24,16 +24,19 @@ crate::shm_struct! {
     }
 }
 
+/// The bit of a task's number, which no length of a message has.
+const TASK: u32 = 0x8000_0000;
+
 /// Work that is not a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Task {
     /// A timer's handler.
-    Timer = 0x8000_0000,
+    Timer = TASK,
     /// A handler that was called because a name is known now.
-    Name = 0x8000_0001,
+    Name = TASK + 1,
     /// An RPC method.
-    Rpc = 0x8000_0002,
+    Rpc = TASK + 2,
 }
 
 impl Task {
@@ -140,6 +143,14 @@ impl Doing {
         self.since.store(0, Ordering::Relaxed);
     }
 
+    /// When the message that is worked on was received; `None`: none is.
+    #[inline]
+    pub fn message_since(&self) -> Option<u64> {
+        let since = self.since.load(Ordering::Relaxed);
+        let is_task = self.what.load(Ordering::Relaxed) & TASK != 0;
+        (since != 0 && !is_task).then_some(since)
+    }
+
     /// A line of ser.cfg is executed.
     #[inline]
     pub fn at_line(&self, line: u32) {
@@ -224,12 +235,14 @@ mod tests {
         let row = Doing::new();
         let task = row.task(Task::Timer);
         assert_eq!(row.now().unwrap().what, What::Task(Task::Timer));
+        assert_eq!(row.message_since(), None);
         drop(task);
         assert_eq!(row.now(), None);
         assert!(!row.about(200, "127.0.0.1:5060".parse().unwrap()));
         row.message(17, 300, "127.0.0.1:5060".parse().unwrap());
         assert!(row.task(Task::Name).is_none());
         assert!(!row.about(200, "127.0.0.1:5060".parse().unwrap()));
+        assert_eq!(row.message_since(), Some(17));
         assert_eq!(row.now().unwrap().since, 17);
     }
 }

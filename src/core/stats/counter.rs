@@ -11,6 +11,12 @@ macro_rules! counters {
             /// All of them, in the order of their numbers.
             pub const ALL: &'static [Counter] = &[$(Counter::$name,)+];
 
+            /// The counter that stands `n` places behind this one.
+            #[inline]
+            pub fn behind(self, n: usize) -> Counter {
+                Counter::ALL[self as usize + n]
+            }
+
             /// The name in dumps and in RPC replies.
             pub fn name(self) -> &'static str {
                 match self { $(Counter::$name => $text,)+ }
@@ -28,22 +34,34 @@ counters! {
     RcvRequests = "rcv.requests",
     /// Replies whose first line and Via could be read.
     RcvReplies = "rcv.replies",
-    /// Of the requests: INVITE.
+    /// Of the requests: INVITE. The order is that of [`COUNTED`](crate::core::sip::COUNTED).
     RcvInvite = "rcv.method.invite",
-    /// CANCEL.
-    RcvCancel = "rcv.method.cancel",
     /// ACK.
     RcvAck = "rcv.method.ack",
+    /// CANCEL.
+    RcvCancel = "rcv.method.cancel",
     /// BYE.
     RcvBye = "rcv.method.bye",
-    /// INFO.
-    RcvInfo = "rcv.method.info",
     /// REGISTER.
     RcvRegister = "rcv.method.register",
+    /// OPTIONS.
+    RcvOptions = "rcv.method.options",
+    /// INFO.
+    RcvInfo = "rcv.method.info",
+    /// PRACK.
+    RcvPrack = "rcv.method.prack",
     /// SUBSCRIBE.
     RcvSubscribe = "rcv.method.subscribe",
     /// NOTIFY.
     RcvNotify = "rcv.method.notify",
+    /// UPDATE.
+    RcvUpdate = "rcv.method.update",
+    /// MESSAGE.
+    RcvMessage = "rcv.method.message",
+    /// REFER.
+    RcvRefer = "rcv.method.refer",
+    /// PUBLISH.
+    RcvPublish = "rcv.method.publish",
     /// Any other method.
     RcvOther = "rcv.method.other",
     /// Of the replies: provisional ones.
@@ -60,13 +78,15 @@ counters! {
     Rcv6xx = "rcv.reply.6xx",
     /// Datagrams too short to be a message (keep-alives, empty ones).
     DropShort = "drop.short",
+    /// Datagrams from port 0, which nothing can be sent to.
+    DropPort0 = "drop.port0",
     /// Messages that no parser understands.
     DropParse = "drop.parse",
     /// Messages without a usable Via.
     DropVia = "drop.via",
     /// Messages in quarantine: processes died of them.
     DropQuarantine = "drop.quarantine",
-    /// Messages that a pre-script callback took.
+    /// Messages that a module took before the script.
     DropCallback = "drop.callback",
     /// Requests of another protocol or version that no hook accepted.
     DropNonSip = "drop.nonsip",
@@ -100,8 +120,62 @@ counters! {
     SlReplies = "sl.replies",
     /// Handlers that the timer process ran.
     TimerRuns = "timer.runs",
+    /// Ticks whose timers ran with those of a later one, because the timer process was kept from running.
+    TimerLateTicks = "timer.late_ticks",
     /// Handlers that the slow timer process ran.
     SlowTimerRuns = "timer.slow_runs",
+    /// Requests that were sent, each time: INVITE.
+    SndInvite = "snd.method.invite",
+    /// ACK.
+    SndAck = "snd.method.ack",
+    /// CANCEL.
+    SndCancel = "snd.method.cancel",
+    /// BYE.
+    SndBye = "snd.method.bye",
+    /// REGISTER.
+    SndRegister = "snd.method.register",
+    /// OPTIONS.
+    SndOptions = "snd.method.options",
+    /// INFO.
+    SndInfo = "snd.method.info",
+    /// PRACK.
+    SndPrack = "snd.method.prack",
+    /// SUBSCRIBE.
+    SndSubscribe = "snd.method.subscribe",
+    /// NOTIFY.
+    SndNotify = "snd.method.notify",
+    /// UPDATE.
+    SndUpdate = "snd.method.update",
+    /// MESSAGE.
+    SndMessage = "snd.method.message",
+    /// REFER.
+    SndRefer = "snd.method.refer",
+    /// PUBLISH.
+    SndPublish = "snd.method.publish",
+    /// Any other method.
+    SndOther = "snd.method.other",
+    /// Replies that were sent, each time: provisional ones.
+    Snd1xx = "snd.reply.1xx",
+    /// 2xx.
+    Snd2xx = "snd.reply.2xx",
+    /// 3xx.
+    Snd3xx = "snd.reply.3xx",
+    /// 4xx.
+    Snd4xx = "snd.reply.4xx",
+    /// 5xx.
+    Snd5xx = "snd.reply.5xx",
+    /// 6xx.
+    Snd6xx = "snd.reply.6xx",
     /// Sends that the kernel refused.
     SendErrors = "send.errors",
+    /// Names whose destinations were known, good or bad.
+    DnsHits = "dns.cache_hits",
+    /// Names that had to be looked up.
+    DnsMisses = "dns.cache_misses",
+    /// Questions sent to name servers, each time.
+    DnsQueries = "dns.queries",
+    /// Questions that a name server did not answer in time, or not at all.
+    DnsTimeouts = "dns.timeouts",
+    /// Destinations that were not tried because they are on the blacklist.
+    BlacklistHits = "dst_blacklist.hits",
 }

@@ -12,7 +12,7 @@ const HIGH: u32 = 40;
 /// Number of buckets.
 pub const BUCKETS: usize = (HIGH - LOW) as usize * SUB + 1;
 
-crate::shm_struct! {
+crate::shm_counters! {
     /// Counts by size.
     #[derive(Debug)]
     pub struct Histogram {
@@ -22,7 +22,7 @@ crate::shm_struct! {
 
 /// The bucket of a value.
 #[inline]
-fn bucket(value: u64) -> usize {
+pub(super) fn bucket(value: u64) -> usize {
     let value = value.clamp(1 << LOW, (1 << HIGH) - 1);
     let octave = value.ilog2();
     let sub = (value >> (octave - SUB_BITS)) as usize & (SUB - 1);
@@ -46,8 +46,7 @@ impl Histogram {
     /// Counts a value; by the owner only.
     #[inline]
     pub fn add(&self, value: u64) {
-        let cell = &self.counts[bucket(value)];
-        cell.store(cell.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        super::add(&self.counts[bucket(value)], 1);
     }
 
     /// Adds its counts to `sums`.
@@ -79,6 +78,14 @@ impl Default for Sums {
 }
 
 impl Sums {
+    /// Adds counts of which each stands for two buckets, under the larger of the two.
+    pub(super) fn add_pairs(&mut self, counts: &[AtomicU64]) {
+        for (pair, count) in counts.iter().enumerate() {
+            let upper = (2 * pair + 1).min(BUCKETS - 1);
+            self.counts[upper] += count.load(Ordering::Relaxed);
+        }
+    }
+
     /// How many values there were.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()

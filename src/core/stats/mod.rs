@@ -1,5 +1,6 @@
 //! Counters of what happens to messages ([`Counter`]), what processes do with their time ([`work`]) and at this
-//! moment ([`activity`]): one row a process, read by anybody.
+//! moment ([`activity`]), what the script costs ([`script`]): one row a process, read by anybody. What can be told of
+//! all that stands in [`metrics`].
 //!
 //! Invariant: a row is written by its own process only, so counting is a load and a store without
 //! contention; the sum over all rows may lag by what is being counted at that moment.
@@ -8,18 +9,19 @@ pub mod activity;
 mod counter;
 pub mod cycles;
 pub mod histogram;
+pub mod metrics;
 pub mod queueing;
+pub mod script;
 pub mod work;
 
 pub use counter::Counter;
 
-use crate::ipc::{PerProcess, ShmFull, ShmTag};
-use std::sync::OnceLock;
+use crate::ipc::{ShmFull, ShmRows, ShmTag};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const COUNTERS: usize = Counter::ALL.len();
 
-crate::shm_struct! {
+crate::shm_counters! {
     /// The counters of one process.
     #[derive(Debug)]
     pub struct Row {
@@ -42,9 +44,7 @@ impl Row {
 
     #[inline]
     fn add(&self, counter: Counter, n: u64) {
-        let cell = &self.cells[counter as usize];
-        let sum = cell.load(Ordering::Relaxed).wrapping_add(n);
-        cell.store(sum, Ordering::Relaxed);
+        add(&self.cells[counter as usize], n);
     }
 }
 
@@ -54,14 +54,20 @@ impl Default for Row {
     }
 }
 
-/// Where a process counts while there is no shared table.
-static PRIVATE: Row = Row::new();
-static ROWS: OnceLock<&'static PerProcess<Row>> = OnceLock::new();
+/// Adds to a cell that only this process writes: a load and a store are enough.
+#[inline]
+pub fn add(cell: &AtomicU64, n: u64) {
+    let sum = cell.load(Ordering::Relaxed).wrapping_add(n);
+    cell.store(sum, Ordering::Relaxed);
+}
 
-/// Makes the shared table with rows for `processes`. Before the first fork; the first call counts.
+/// Where a process counts while there are no shared rows.
+static PRIVATE: Row = Row::new();
+static ROWS: ShmRows<Row> = ShmRows::new();
+
+/// Makes rows for `processes`. Before the first fork; the first call counts.
 pub fn create(processes: usize) -> Result<(), ShmFull> {
-    let rows = PerProcess::create(processes, ShmTag::CORE, Row::new)?;
-    ROWS.get_or_init(|| rows);
+    ROWS.create(processes, 1, ShmTag::CORE)?;
     work::create(processes)
 }
 
@@ -74,21 +80,18 @@ pub fn count(counter: Counter) {
 /// Counts `n` events.
 #[inline]
 pub fn count_n(counter: Counter, n: u64) {
-    match ROWS.get() {
-        Some(rows) => rows.mine().add(counter, n),
-        None => PRIVATE.add(counter, n),
-    }
+    let row = ROWS.mine().first();
+    row.unwrap_or(&PRIVATE).add(counter, n);
 }
 
 /// The row of the process with that slot.
 pub fn of_process(slot: u16) -> Option<&'static Row> {
-    Some(ROWS.get()?.of(slot))
+    ROWS.of(slot).first()
 }
 
 /// The value of a counter over all processes, those that ended included.
 pub fn total(counter: Counter) -> u64 {
-    let rows = ROWS.get().into_iter().flat_map(|rows| rows.iter());
-    let values = rows.map(|row| row.get(counter));
+    let values = ROWS.iter().flatten().map(|row| row.get(counter));
     values.fold(PRIVATE.get(counter), u64::wrapping_add)
 }
 

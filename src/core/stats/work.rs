@@ -1,15 +1,15 @@
-//! What each process does with its time: working on messages, blocked in something, or idle; and how long a
-//! message takes from its receipt to the end of its processing.
+//! What each process does with its time: working on messages, blocked in something, or waiting for work; how long a
+//! message takes from its receipt to the end of its processing, and to what is sent in its course.
 //!
-//! Two looks at a cheap clock for each message. Invariant: a row is written by its own process only; what it is
-//! [`Doing`] is set exactly while something is worked on, so anybody can see who is stuck, and since when.
+//! Two looks at a cheap clock for each message, and one for each send. Invariant: a row is written by its own
+//! process only; what it is [`Doing`] is set exactly while something is worked on, so anybody can see who is stuck, and
+//! since when.
 
 use super::activity::{Activity, Doing, Task};
-use super::cycles;
 use super::histogram::{Histogram, Sums};
-use crate::ipc::{PerProcess, Scratch, ShmFull, ShmTag, lock_wait};
+use super::{add, cycles};
+use crate::ipc::{Scratch, ShmFull, ShmRows, ShmTag, lock_wait};
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a process can be blocked in.
@@ -32,9 +32,18 @@ impl Blocked {
         (Blocked::Database, "blocked_database_us"),
         (Blocked::Exec, "blocked_exec_us"),
     ];
+
+    /// Its name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Blocked::Dns => "dns",
+            Blocked::Database => "database",
+            Blocked::Exec => "exec",
+        }
+    }
 }
 
-crate::shm_struct! {
+crate::shm_counters! {
     /// The row of one process; times in the unit of [`cycles`].
     #[derive(Debug)]
     pub struct Work {
@@ -45,40 +54,71 @@ crate::shm_struct! {
         /// Sum of the squares of that, in units of 2^20: for the variability of service times.
         squares: AtomicU64,
         blocked: [AtomicU64; KINDS],
+        /// Time spent on anything, up to the last wait.
+        awake: AtomicU64,
+        /// When the first process of this row waited for the first time.
+        started: AtomicU64,
+        /// Since when nothing is waited for; 0: something is.
+        woke: AtomicU64,
+        /// When the last message since then was done; 0: there was none.
+        ended: AtomicU64,
         doing: Doing,
         latency: Histogram,
+        /// Sum of the times in `delay`.
+        delays: AtomicU64,
+        delay: Histogram,
     }
 }
 
-impl Work {
-    const fn new() -> Work {
-        Work {
-            messages: AtomicU64::new(0),
-            busy: AtomicU64::new(0),
-            squares: AtomicU64::new(0),
-            blocked: [const { AtomicU64::new(0) }; KINDS],
-            doing: Doing::new(),
-            latency: Histogram::new(),
-        }
-    }
-}
-
-static ROWS: OnceLock<&'static PerProcess<Work>> = OnceLock::new();
+static ROWS: ShmRows<Work> = ShmRows::new();
 
 /// Makes the rows; before the first fork.
 pub(super) fn create(processes: usize) -> Result<(), ShmFull> {
     cycles::calibrate();
-    let rows = PerProcess::create(processes, ShmTag::CORE, Work::new)?;
-    ROWS.get_or_init(|| rows);
-    Ok(())
+    ROWS.create(processes, 1, ShmTag::CORE)
 }
 
 #[inline]
-fn add(cell: &AtomicU64, n: u64) {
-    cell.store(
-        cell.load(Ordering::Relaxed).wrapping_add(n),
-        Ordering::Relaxed,
-    );
+fn mine() -> Option<&'static Work> {
+    ROWS.mine().first()
+}
+
+#[inline]
+fn load(cell: &AtomicU64) -> u64 {
+    cell.load(Ordering::Relaxed)
+}
+
+#[inline]
+fn store(cell: &AtomicU64, value: u64) {
+    cell.store(value, Ordering::Relaxed);
+}
+
+/// This process is about to wait for work.
+#[inline]
+pub fn rest() {
+    let Some(row) = mine() else { return };
+    // Nothing to speak of has happened since the last message was done.
+    let now = match load(&row.ended) {
+        0 => cycles::now(),
+        ended => ended,
+    };
+    match load(&row.woke) {
+        0 => {}
+        woke => add(&row.awake, now.saturating_sub(woke)),
+    }
+    if load(&row.started) == 0 {
+        store(&row.started, now);
+    }
+    store(&row.woke, 0);
+    store(&row.ended, 0);
+}
+
+/// It has waited.
+#[inline]
+pub fn wake() {
+    if let Some(row) = mine() {
+        store(&row.woke, cycles::now());
+    }
 }
 
 /// Measures the work on one message, from now until it is dropped.
@@ -92,20 +132,30 @@ pub struct Working {
 /// A message of `length` bytes was received from `source`, into the scratch buffer of this process.
 #[inline]
 pub fn begin(length: usize, source: SocketAddr) -> Working {
-    let row = ROWS.get().map(|rows| rows.mine());
-    let from = cycles::now();
-    if let Some(row) = row {
-        row.doing.message(from, length, source);
+    let row = mine();
+    let Some(row) = row else {
+        return Working { row, from: 0 };
+    };
+    // The first one is what woke this process.
+    let from = match (load(&row.ended), load(&row.woke)) {
+        (0, woke @ 1..) => woke,
+        _ => cycles::now(),
+    };
+    row.doing.message(from, length, source);
+    Working {
+        row: Some(row),
+        from,
     }
-    Working { row, from }
 }
 
 impl Drop for Working {
     #[inline]
     fn drop(&mut self) {
         let Some(row) = self.row else { return };
-        let took = cycles::now().saturating_sub(self.from);
+        let now = cycles::now();
+        let took = now.saturating_sub(self.from);
         row.doing.end();
+        store(&row.ended, now);
         add(&row.messages, 1);
         add(&row.busy, took);
         let scaled = took >> 10;
@@ -117,17 +167,27 @@ impl Drop for Working {
 /// Time that this process has spent on messages, the present one not included, in the unit of [`cycles`].
 #[inline]
 pub fn busy() -> u64 {
-    let rows = ROWS.get();
-    rows.map_or(0, |rows| rows.mine().busy.load(Ordering::Relaxed))
+    mine().map_or(0, |row| load(&row.busy))
+}
+
+/// Something was sent; if a message is worked on, because of that one.
+#[inline]
+pub fn sent() {
+    let Some(row) = mine() else { return };
+    if let Some(since) = row.doing.message_since() {
+        let took = cycles::now().saturating_sub(since);
+        add(&row.delays, took);
+        row.delay.add(took);
+    }
 }
 
 /// Runs something that may block, and counts how long it did.
 pub fn blocked<T>(kind: Blocked, wait: impl FnOnce() -> T) -> T {
     let from = cycles::now();
     let result = wait();
-    if let Some(rows) = ROWS.get() {
+    if let Some(row) = mine() {
         let took = cycles::now().saturating_sub(from);
-        add(&rows.mine().blocked[kind as usize], took);
+        add(&row.blocked[kind as usize], took);
     }
     result
 }
@@ -135,19 +195,19 @@ pub fn blocked<T>(kind: Blocked, wait: impl FnOnce() -> T) -> T {
 /// Notes the line of ser.cfg that this process executes.
 #[inline]
 pub fn at_line(line: u32) {
-    if let Some(rows) = ROWS.get() {
-        rows.mine().doing.at_line(line);
+    if let Some(row) = mine() {
+        row.doing.at_line(line);
     }
 }
 
 /// The line of ser.cfg that this process executed last; 0: none in the present piece of work.
 pub fn line() -> u32 {
-    ROWS.get().map_or(0, |rows| rows.mine().doing.line())
+    mine().map_or(0, |row| row.doing.line())
 }
 
 /// Does a piece of work that is no message, and notes that it is being done.
 pub fn task<T>(task: Task, work: impl FnOnce() -> T) -> T {
-    let _at = ROWS.get().and_then(|rows| rows.mine().doing.task(task));
+    let _at = mine().and_then(|row| row.doing.task(task));
     work()
 }
 
@@ -159,20 +219,20 @@ pub fn about(message: &[u8], source: SocketAddr) {
     };
     let length = message.len().min(scratch.len());
     scratch[..length].copy_from_slice(&message[..length]);
-    if let Some(rows) = ROWS.get() {
-        rows.mine().doing.about(length, source);
+    if let Some(row) = mine() {
+        row.doing.about(length, source);
     }
 }
 
 /// What the process of a slot works on, or worked on when it died.
 pub fn activity(slot: u16) -> Option<Activity> {
-    ROWS.get()?.of(slot).doing.now()
+    ROWS.of(slot).first()?.doing.now()
 }
 
 /// Forgets what a process worked on that is dead.
 pub fn forget_activity(slot: u16) {
-    if let Some(rows) = ROWS.get() {
-        rows.of(slot).doing.end();
+    if let Some(row) = ROWS.of(slot).first() {
+        row.doing.end();
     }
 }
 
@@ -183,6 +243,12 @@ pub struct Done {
     pub messages: u64,
     /// Time spent on them.
     pub busy_us: f64,
+    /// The same in the unit of [`cycles`].
+    pub busy: u64,
+    /// Time spent on anything, up to the last wait.
+    pub awake_us: f64,
+    /// Time waited for work.
+    pub idle_us: f64,
     /// Sum of the squares of the service times, in µs².
     pub squares_us2: f64,
     /// Time blocked, by [`Blocked`].
@@ -193,24 +259,41 @@ pub struct Done {
     pub working: Option<Activity>,
     /// Service times, in the unit of [`cycles`].
     pub latency: Sums,
+    /// The sum of `delay`.
+    pub delays: u64,
+    /// Times from the receipt of a message to each one that was sent in its course, in the same unit.
+    pub delay: Sums,
 }
 
 /// What the process of a slot has done; `None` before there are rows.
 pub fn of_process(slot: u16) -> Option<Done> {
-    let row = ROWS.get()?.of(slot);
-    let load = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
-    let mut latency = Sums::default();
-    row.latency.add_to(&mut latency);
+    let row = ROWS.of(slot).first()?;
+    let now = cycles::now();
+    // Only what has begun: 0 means that it has not.
+    let past = |from: u64| match from {
+        0 => 0,
+        from => now.saturating_sub(from),
+    };
+    let awake = load(&row.awake);
+    let idle = past(load(&row.started)).saturating_sub(awake + past(load(&row.woke)));
     let unit = 1024.0 / cycles::per_us();
-    Some(Done {
+    let mut done = Done {
         messages: load(&row.messages),
         busy_us: cycles::to_us(load(&row.busy)),
+        busy: load(&row.busy),
+        awake_us: cycles::to_us(awake),
+        idle_us: cycles::to_us(idle),
         squares_us2: load(&row.squares) as f64 * unit * unit,
         lock_us: lock_wait(slot) as f64 / 1000.0,
         blocked_us: std::array::from_fn(|i| cycles::to_us(load(&row.blocked[i]))),
         working: row.doing.now(),
-        latency,
-    })
+        latency: Sums::default(),
+        delays: load(&row.delays),
+        delay: Sums::default(),
+    };
+    row.latency.add_to(&mut done.latency);
+    row.delay.add_to(&mut done.delay);
+    Some(done)
 }
 
 #[cfg(test)]
@@ -222,9 +305,12 @@ mod tests {
     fn work_is_counted_with_its_time_and_what_blocks_it() {
         test_segment();
         create(4).unwrap();
+        rest();
+        wake();
         let before = of_process(process_slot()).unwrap();
         let working = begin(300, "127.0.0.1:5060".parse().unwrap());
         assert!(of_process(process_slot()).unwrap().working.is_some());
+        sent();
         blocked(Blocked::Exec, || {
             std::thread::sleep(std::time::Duration::from_millis(2))
         });
@@ -235,5 +321,17 @@ mod tests {
         assert!(after.blocked_us[2] - before.blocked_us[2] >= 1_500.0);
         assert!(after.squares_us2 > before.squares_us2);
         assert!(after.latency.since(&before.latency).count() > 0);
+        assert!(after.delay.since(&before.delay).count() > 0);
+        rest();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        let rested = of_process(process_slot()).unwrap();
+        assert!(rested.awake_us - before.awake_us >= 1_500.0);
+        assert!(rested.idle_us - before.idle_us >= 1_500.0);
+        sent();
+        assert_eq!(
+            of_process(process_slot()).unwrap().delay,
+            rested.delay,
+            "nothing is worked on"
+        );
     }
 }

@@ -15,8 +15,8 @@ pub use clock::{
     get_ticks, get_ticks_raw, ms_to_ticks, s_to_ticks, seconds_since_boot, ticks_to_s, unix_time,
 };
 pub use timers::{
-    Handler, HandlerId, LegacyTimer, register_handler, register_timer, timer_add, timer_allow_del,
-    timer_del, timer_set,
+    Handler, HandlerId, LegacyTimer, TimerState, register_handler, register_timer, timer_add,
+    timer_allow_del, timer_del, timer_set, timer_state,
 };
 pub(in crate::core) use timers::{advance, create, run_slow, wait_slow};
 

@@ -142,14 +142,42 @@ fn call(due: Due) -> u32 {
     next.unwrap_or(ONE_SHOT)
 }
 
+impl Clockwork {
+    /// The tick that the machine's clock is in.
+    fn now(&self) -> u32 {
+        let passed = whole_ticks(since_boot().saturating_sub(self.start_time));
+        self.start_tick.wrapping_add(passed as u32)
+    }
+}
+
 /// In the timer process: brings the wheel to the present, every missed tick in order.
 pub(in crate::core) fn advance() -> Advance {
     let Some(clockwork) = CLOCKWORK.get() else {
         return Advance::default();
     };
-    let passed = whole_ticks(since_boot().saturating_sub(clockwork.start_time));
-    let now = clockwork.start_tick.wrapping_add(passed as u32);
-    clockwork.wheel.advance(now, call)
+    clockwork.wheel.advance(clockwork.now(), call)
+}
+
+/// How the timers are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TimerState {
+    /// Timers that are set.
+    pub armed: i64,
+    /// Whole ticks that the timer process is behind the machine's clock; 0 or now and then 1 if all is well.
+    pub ticks_behind: u32,
+    /// Ticks with timers that wait for the slow timer process.
+    pub slow_waiting: u32,
+}
+
+/// How the timers are now; nothing before there are any.
+pub fn timer_state() -> TimerState {
+    CLOCKWORK
+        .get()
+        .map_or_else(TimerState::default, |c| TimerState {
+            armed: c.wheel.armed(),
+            ticks_behind: c.wheel.ticks_behind(c.now()),
+            slow_waiting: c.wheel.slow_lists(),
+        })
 }
 
 /// In the slow timer process: runs what the timer process has handed over.

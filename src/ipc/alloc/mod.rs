@@ -64,6 +64,15 @@ pub(super) fn alloc(size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
     heap.alloc(slot::area(), size, tag)
 }
 
+/// Takes `size` bytes that are zero, aligned to 16 KiB; pages are taken when they are written.
+pub(super) fn alloc_zeroed(size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
+    let heap = segment::heap().ok_or(ShmFull)?;
+    let size = size.max(MAX_SMALL + 1);
+    let offset = heap.alloc_large(slot::area(), size, tag)?;
+    heap.clear(offset, size);
+    Ok(offset)
+}
+
 /// Gives back what [`alloc`] returned; while the process holds a lock, when it has released the last one. A
 /// wrong or already freed offset is logged and ignored.
 #[inline]

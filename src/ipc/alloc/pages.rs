@@ -318,16 +318,29 @@ impl Heap {
         (start, len, dirty)
     }
 
+    fn punch_hole(&self, offset: u64, bytes: u64) -> rustix::io::Result<()> {
+        // SAFETY: the descriptor of the memfd stays open as long as the mapping.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        rustix::fs::fallocate(fd, how, offset, bytes)
+    }
+
+    /// Makes the large block at `offset`, which its owner has not used yet, read as zero.
+    pub(super) fn clear(&self, offset: u64, size: usize) {
+        if self.punch_hole(offset, size as u64).is_err() {
+            let start = self.base.wrapping_add(offset as usize);
+            // SAFETY: `size` bytes that belong to the caller alone.
+            unsafe { start.write_bytes(0, size) };
+        }
+    }
+
     /// Gives the pages of a run marked `Punching` to the kernel, then the run to the bins.
     fn punch(&self, start: u32, len: u32) {
         let (offset, bytes) = (
             u64::from(start) << GRANULE_SHIFT,
             u64::from(len) << GRANULE_SHIFT,
         );
-        // SAFETY: the descriptor of the memfd stays open as long as the mapping.
-        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
-        let how = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        if let Err(errno) = rustix::fs::fallocate(fd, how, offset, bytes) {
+        if let Err(errno) = self.punch_hole(offset, bytes) {
             // Not an error for anybody: the pages stay and are used again.
             log::warn!("shared memory: pages not given back: {errno}");
         }

@@ -14,7 +14,7 @@
 #![allow(unsafe_code)]
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use lock_api::RawMutex;
@@ -31,9 +31,10 @@ use super::fault::point;
 use super::mutex::{sleep, wake};
 use super::rank::LockRank;
 use super::recover::{note_change, register_owner};
+use super::rows::ShmRows;
 use super::safe::ShmSafe;
 use super::segment;
-use super::slot::process_slot;
+use super::slot::{MAX_PROCESSES, process_slot};
 use super::table::{Bucket, buckets};
 pub use node::TimerNode;
 use node::{ACTIVE, DELETED};
@@ -54,6 +55,16 @@ const SLOW: u32 = LEVEL0 + LEVEL1 + LEVEL2;
 /// Slow lists; one is filled while up to 1023 wait.
 const SLOW_LISTS: u32 = 1024;
 const SLOTS: u32 = SLOW + SLOW_LISTS;
+
+/// How many timers each process has linked, less how many it has unlinked.
+static LINKED: ShmRows<AtomicI64> = ShmRows::new();
+
+#[inline]
+fn count_linked(n: i64) {
+    if let Some(linked) = LINKED.mine().first() {
+        linked.store(linked.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+}
 
 /// Which process runs handlers: the timer, or the slow timer.
 const TIMER: usize = 0;
@@ -154,6 +165,7 @@ fn slot_for(now: u32, expire: u32) -> u32 {
 impl Wheel {
     /// Makes a wheel whose clock stands at `start` (SER starts at a random tick). 300 KB.
     pub fn create(start: u32, tag: ShmTag) -> Result<&'static Wheel, ShmFull> {
+        LINKED.create(MAX_PROCESSES, 1, tag)?;
         let slots = buckets(SLOTS as usize, LockRank::WHEEL, tag, lock_index)?;
         let wheel = Wheel {
             slots,
@@ -185,6 +197,25 @@ impl Wheel {
     #[inline]
     pub fn ticks(&self) -> u32 {
         self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// How many timers are set. A process that was killed may have counted one too many or too few.
+    pub fn armed(&self) -> i64 {
+        let counts = LINKED.iter().flatten();
+        let sum: i64 = counts.map(|n| n.load(Ordering::Relaxed)).sum();
+        sum.max(0)
+    }
+
+    /// Ticks of which the timers were not run yet.
+    pub fn ticks_behind(&self, now: u32) -> u32 {
+        let behind = distance(self.processed.load(Ordering::Relaxed), now);
+        behind.max(0).cast_unsigned()
+    }
+
+    /// Lists that wait for the slow timer process.
+    pub fn slow_lists(&self) -> u32 {
+        let out = self.slow_out.load(Ordering::Relaxed);
+        self.slow_in.load(Ordering::Relaxed).wrapping_sub(out)
     }
 
     fn slot(&self, index: u32) -> &Bucket {
@@ -261,10 +292,12 @@ impl Wheel {
                 slot.chain.push_back(timer.offset());
                 point();
                 timer.place.store(index + 1, Ordering::SeqCst);
+                count_linked(1);
                 // A deleter sets the flag first and looks for the place second.
                 if timer.state.load(Ordering::SeqCst) & DELETED != 0 {
                     slot.chain.remove(timer.offset());
                     timer.place.store(0, Ordering::SeqCst);
+                    count_linked(-1);
                 }
             }
             // SAFETY: locked above by this process.
@@ -318,6 +351,7 @@ impl Wheel {
             }
             point();
             timer.place.store(0, Ordering::SeqCst);
+            count_linked(-1);
         }
         // SAFETY: locked above by this process.
         unsafe { slot.lock.unlock() };

@@ -8,7 +8,7 @@ use lock_api::RawMutex;
 
 use super::{
     LEVEL0, LEVEL1, LEVEL2, MAX_DELTA, Running, SHIFT1, SHIFT2, SLOW, SLOW_LISTS, SLOW_TIMER,
-    TIMER, TimerNode, Wheel, distance, slot_for,
+    TIMER, TimerNode, Wheel, count_linked, distance, slot_for,
 };
 use crate::ipc::fault::point;
 use crate::ipc::node::Steps;
@@ -155,6 +155,7 @@ impl Wheel {
         self.slot(index).chain.remove(offset);
         point();
         timer.place.store(0, Ordering::SeqCst);
+        count_linked(-1);
         due
     }
 

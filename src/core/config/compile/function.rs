@@ -6,6 +6,7 @@ use super::super::{catalog, commands, suggest};
 use super::Compiler;
 use crate::core::module::registry::{self, CommandLookup};
 use crate::core::script::ActionKind;
+use crate::core::stats;
 
 impl Compiler<'_> {
     /// A call of something that is no core command.
@@ -47,7 +48,12 @@ impl Compiler<'_> {
             .map(|(arg, kind)| self.argument(arg, *kind, command))
             .collect();
         let args = args.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(ActionKind::Module { command, args })
+        let module = registry::module_of(command);
+        Some(ActionKind::Module {
+            command,
+            args,
+            number: stats::script::command(module, command.name),
+        })
     }
 
     fn wrong_count<T>(&mut self, call: &Call, counts: &[usize]) -> Option<T> {

@@ -208,6 +208,10 @@ pub(super) static PARAMS: &[Param] = &[
         "SIGHUP makes the server read ser.cfg again, as core.reload does; without it the signal is ignored",
     ),
     of(&["statistics"], Action::Ignored).doc("", "accepted, without effect as in SER"),
+    flag(&["script_stats"], |s, n| s.script_stats = n != 0).doc(
+        "yes",
+        "measure route blocks and commands: how often they run, and how long",
+    ),
     int(&["server_id"], 0, MAX_INT, |s, n| s.server_id = n as u32)
         .doc("0", "which of several servers this is: @sys.server_id"),
     warned(

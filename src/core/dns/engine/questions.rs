@@ -1,6 +1,7 @@
 //! What happens to the questions under way: sending, hearing, giving up, telling the jobs.
 
 use super::*;
+use crate::core::stats::{Counter, count};
 use std::net::SocketAddr;
 
 impl Engine {
@@ -64,6 +65,7 @@ impl Engine {
             self.tokens.remove(&oldest);
         }
         under_way.channels.push((token, channel));
+        count(Counter::DnsQueries);
         self.tokens.insert(token, *question);
         Ok(())
     }
@@ -99,6 +101,7 @@ impl Engine {
             }
             Heard::Broken(why) => {
                 log::debug!("dns: {server}: {why}");
+                count(Counter::DnsTimeouts);
                 self.close(&question, token);
                 return self.go_on(&question, Next::Send, None);
             }
@@ -154,6 +157,7 @@ impl Engine {
         let due = self.questions.iter().filter(|(_, u)| u.due <= now);
         let due: Vec<Question> = due.map(|(q, _)| *q).collect();
         for question in due {
+            count(Counter::DnsTimeouts);
             self.go_on(&question, Next::Send, None);
         }
         let over = self.jobs.iter().filter(|(_, (_, job))| job.deadline <= now);

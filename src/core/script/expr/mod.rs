@@ -133,7 +133,23 @@ impl Expr {
             },
             Expr::Const(value) => truth(*value),
             Expr::Action(action) => truth(run.do_action(action, msg) > 0),
-            Expr::Actions(actions) => truth(run.actions(actions, msg) > 0),
+            Expr::Actions(actions) => truth(run.run_actions(actions, msg) > 0),
+            test => {
+                run.moves();
+                test.compare(msg)
+            }
+        }
+    }
+
+    /// Evaluates one that holds no other.
+    fn compare(&'static self, msg: &mut SipMsg<'_>) -> i32 {
+        match self {
+            Expr::All(_)
+            | Expr::Any(_)
+            | Expr::Not(_)
+            | Expr::Const(_)
+            | Expr::Action(_)
+            | Expr::Actions(_) => ERROR,
             Expr::Str {
                 left,
                 negate,

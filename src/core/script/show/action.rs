@@ -113,7 +113,7 @@ pub(super) fn show(within: Within<'_>, action: &Action) -> String {
             debug_assert!(!append || target.to_string().ends_with("[]"));
             format!("{target} = {}", assigned(within, value))
         }
-        ActionKind::Module { command, args } => module_call(command, args),
+        ActionKind::Module { command, args, .. } => module_call(command, args),
         ActionKind::Block(actions) => show_all(within, actions),
     }
 }
