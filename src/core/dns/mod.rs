@@ -58,7 +58,7 @@ pub use service::{Resolver, announce_resolver, is_resolver_wanted, want_resolver
 
 use crate::core::isolation;
 use crate::core::settings::Settings;
-use crate::core::stats::{self, Counter, activity, count, work};
+use crate::core::stats::{self, Counter, activity, count};
 use crate::core::time::get_ticks_raw;
 use crate::ipc::register_recovery;
 use cache::Cache;
