@@ -271,8 +271,9 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_running_and_nobody_is_in_no_state() {
-        assert_eq!(state_of(nix::unistd::getpid()), "running");
+    fn this_thread_is_running_and_nobody_is_in_no_state() {
+        // The thread of this test; the process itself waits for it.
+        assert_eq!(state_of(nix::unistd::gettid()), "running");
         assert_eq!(state_of(Pid::from_raw(i32::MAX)), "in a state unknown");
     }
 }
