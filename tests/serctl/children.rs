@@ -108,7 +108,7 @@ fn a_larger_rate_and_a_shorter_target_need_more_children() {
 fn without_messages_there_is_no_advice_and_wrong_options_are_refused() {
     let lab = Lab::new(&[], "");
     let said = lab.says(&["children", "--seconds", "0.2"]);
-    assert!(said.contains("0 messages, 0 lost"), "{said}");
+    assert!(said.contains("0 messages, 0 refused, 0 lost"), "{said}");
     assert!(
         said.contains("Without messages nothing can be said."),
         "{said}"

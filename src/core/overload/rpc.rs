@@ -5,6 +5,7 @@ use super::load::{self, Load};
 use super::look::look;
 use crate::core::net::{Proto, SocketInfo, all_sockets};
 use crate::core::rpc::{RpcContext, RpcFault, RpcMethod, RpcValue};
+use crate::core::settings;
 use crate::core::stats::cycles;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -38,6 +39,10 @@ fn shown(socket: &SocketInfo, load: &Load) -> Vec<(&'static str, RpcValue)> {
         ("state", text(load.phase().name())),
         ("queue_bytes", RpcValue::Int(seen.backlog.bytes.into())),
         ("queue_limit", RpcValue::Int(seen.backlog.limit.into())),
+        (
+            "delay_limit_ms",
+            RpcValue::Int(settings::get().overload_delay.into()),
+        ),
         ("wait_ms", RpcValue::Int(seen.waited.as_millis() as i64)),
         ("refused_percent", percent(shares.new)),
         ("light_refused_percent", percent(shares.light)),

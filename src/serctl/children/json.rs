@@ -24,8 +24,13 @@ fn finding(finding: &Finding) -> String {
         .unwrap_or_default();
     // The name of a socket is made of letters, digits and punctuation without quotes.
     format!(
-        "{{\"socket\": \"{}\", \"children\": {}, \"seconds\": {:.3}, \"messages\": {}, \"lost\": {}{memory}{outlook}}}",
-        watched.socket, watched.after.children, interval.seconds, interval.messages, interval.lost,
+        "{{\"socket\": \"{}\", \"children\": {}, \"seconds\": {:.3}, \"messages\": {}, \"refused\": {}, \"lost\": {}{memory}{outlook}}}",
+        watched.socket,
+        watched.after.children,
+        interval.seconds,
+        interval.messages,
+        interval.refused,
+        interval.lost,
     )
 }
 

@@ -42,9 +42,10 @@ fn head(finding: &Finding, out: &mut dyn Write) -> Result<(), Failure> {
     let (socket, children) = (&watched.socket, watched.after.children);
     writeln!(
         out,
-        "{socket}: children={children}, watched for {}: {} messages, {} lost in the queue",
+        "{socket}: children={children}, watched for {}: {} messages, {} refused, {} lost in the queue",
         time(interval.seconds),
         interval.messages,
+        interval.refused,
         interval.lost,
     )?;
     if interval.messages == 0 {
@@ -177,7 +178,7 @@ fn says(broken: Broken, now: &Prediction, options: &Options) -> String {
     let limits = &options.limits;
     match broken {
         Broken::Lost => format!(
-            "{} of the messages are lost in a full queue",
+            "{} of the messages are refused, or lost in a full queue",
             percent(now.lost)
         ),
         Broken::Wait => format!(

@@ -21,6 +21,8 @@ struct Look {
     at: Instant,
     receivers: Vec<Value>,
     sockets: Vec<Value>,
+    /// Empty where overload control is off.
+    overload: Vec<Value>,
     machine: Machine,
 }
 
@@ -65,6 +67,10 @@ fn look(client: &mut Client) -> Result<Look, Failure> {
     let receivers = client.call("core.receivers", &[])?;
     let at = Instant::now();
     let sockets = client.call("core.sockets", &[])?;
+    let overload = match client.call("core.overload", &[]) {
+        Err(Failure::Fault { .. }) => Vec::new(),
+        reply => reply?,
+    };
     let machine = client.call("core.machine", &[])?;
     let machine = machine
         .first()
@@ -73,6 +79,7 @@ fn look(client: &mut Client) -> Result<Look, Failure> {
         at,
         receivers,
         sockets,
+        overload,
         machine: Machine {
             cores: machine.int("cores")?.max(1) as usize,
             busy: seconds(machine, "busy_us")?,
@@ -100,10 +107,15 @@ fn seconds(value: &Value, name: &str) -> Result<f64, Failure> {
 /// What the receivers of a socket add up to.
 fn sample(name: &str, look: &Look, since: Instant) -> Result<Sample, Failure> {
     let socket = socket(name, look)?;
+    let overload = overload(socket, look);
+    let refused = |kind| overload.and_then(|o| o.get(kind)?.as_int()).unwrap_or(0);
+    let delay = overload.and_then(|o| o.get("delay_limit_ms")?.as_f64());
     let mut sample = Sample {
         at: (look.at - since).as_secs_f64(),
         cpu: Some(0.0),
         dropped: socket.int("drops")?.unsigned_abs(),
+        refused: (refused("refused") + refused("dropped")).unsigned_abs(),
+        refused_after: delay.filter(|ms| *ms > 0.0).map(|ms| ms / 1000.0),
         queued: socket.int("queue_bytes")?.unsigned_abs(),
         queue_limit: socket.int("queue_limit")?.unsigned_abs(),
         machine: look.machine,
@@ -134,6 +146,13 @@ fn socket<'l>(name: &str, look: &'l Look) -> Result<&'l Value, Failure> {
     };
     let found = look.sockets.iter().find(is_it);
     found.ok_or_else(|| Failure::other(format!("core.sockets does not know {name}")))
+}
+
+/// What overload control says of a socket of `core.sockets`.
+fn overload<'l>(socket: &Value, look: &'l Look) -> Option<&'l Value> {
+    let members = ["address", "port"];
+    let is_it = |overload: &&Value| members.iter().all(|m| overload.get(m) == socket.get(m));
+    look.overload.iter().find(is_it)
 }
 
 /// Adds `NANOSECONDS:COUNT ...`.

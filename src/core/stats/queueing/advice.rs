@@ -171,6 +171,7 @@ mod tests {
             .unwrap(),
             cores: 2.0,
             room: 200.0,
+            refused_after: f64::INFINITY,
         }
     }
 

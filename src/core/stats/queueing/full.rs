@@ -36,6 +36,19 @@ impl Full {
         }
     }
 
+    /// With overload control, which lets in what can be served and so holds the wait between its limit and twice of that.
+    pub fn or_refused(self, after: f64) -> Full {
+        let refused = Full {
+            mean: 1.5 * after,
+            deviation: 0.1 * after,
+        };
+        if refused.mean < self.mean {
+            refused
+        } else {
+            self
+        }
+    }
+
     pub fn longer_than(&self, time: f64) -> f64 {
         if self.mean.is_infinite() {
             return 1.0;

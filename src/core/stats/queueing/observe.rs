@@ -25,6 +25,10 @@ pub struct Sample {
     pub bytes: u64,
     /// Datagrams that found the socket's queue full.
     pub dropped: u64,
+    /// Requests that overload control did not let in.
+    pub refused: u64,
+    /// How long messages wait when it begins to refuse them; `None`: it does not.
+    pub refused_after: Option<f64>,
     /// Bytes in the queue, as the kernel counts them.
     pub queued: u64,
     /// Bytes that the queue holds.
@@ -61,6 +65,8 @@ pub struct Interval {
     pub messages: u64,
     /// Datagrams that were lost in a full queue.
     pub lost: u64,
+    /// Requests that were refused.
+    pub refused: u64,
     /// What was asked of the children; `None` without messages.
     pub demand: Option<Demand>,
 }
@@ -71,6 +77,7 @@ impl Interval {
         let seconds = after.at - before.at;
         let times = since(&before.times, &after.times);
         let messages: u64 = times.iter().map(|t| t.1).sum();
+        let refused = after.refused.saturating_sub(before.refused);
         let lost = after.dropped.saturating_sub(before.dropped);
         let cost = cost(before, after);
         let queued = (after.queued as f64 - before.queued as f64) / cost;
@@ -80,14 +87,15 @@ impl Interval {
             .zip(before.cpu)
             .map(|(after, before)| after - before);
         let exec_cpu = after.exec_cpu - before.exec_cpu;
+        let served = without_fastest(&times, refused);
+        // Each is as long as the rounded times are in proportion. What was refused was work for the CPU alone.
+        let busy = after.busy - before.busy;
+        let served_busy = busy * sum(&served) / sum(&times);
         let service = Service::of(&Measured {
-            times: times
-                .into_iter()
-                .map(|(time, n)| (time, n as f64))
-                .collect(),
-            busy: after.busy - before.busy,
+            times: served,
+            busy: served_busy,
             blocked: after.blocked - before.blocked,
-            cpu,
+            cpu: cpu.map(|cpu| (cpu - (busy - served_busy)).max(0.0)),
             exec_cpu,
         });
         let own = cpu.unwrap_or(0.0) + exec_cpu;
@@ -96,11 +104,13 @@ impl Interval {
             service,
             cores: cores(&before.machine, &after.machine, own, seconds),
             room: after.queue_limit as f64 / cost,
+            refused_after: after.refused_after.unwrap_or(f64::INFINITY),
         });
         Interval {
             seconds,
             messages,
             lost,
+            refused,
             demand,
         }
     }
@@ -120,6 +130,20 @@ fn cores(before: &Machine, after: &Machine, own: f64, seconds: f64) -> f64 {
     let all = after.cores as f64 - (after.stolen - before.stolen) / seconds;
     let others = (after.busy - before.busy - own) / seconds;
     all - others.clamp(0.0, FAIR * all)
+}
+
+/// Messages but for so many that took least time: to refuse one takes less than to serve one.
+fn without_fastest(times: &[(f64, u64)], mut refused: u64) -> Vec<(f64, u64)> {
+    let kept = times.iter().map(|&(time, n)| {
+        let gone = n.min(refused);
+        refused -= gone;
+        (time, n - gone)
+    });
+    kept.filter(|(_, n)| *n > 0).collect()
+}
+
+fn sum(times: &[(f64, u64)]) -> f64 {
+    times.iter().map(|&(time, n)| time * n as f64).sum()
 }
 
 fn since(before: &[(f64, u64)], after: &[(f64, u64)]) -> Vec<(f64, u64)> {
@@ -167,6 +191,21 @@ mod tests {
         assert!((demand.rate - 50.0).abs() < 1e-9, "{demand:?}");
         assert!((demand.room - 100.0).abs() < 1e-9);
         assert!((demand.service.mean() - 0.020).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_refused_has_arrived_and_says_nothing_of_what_serving_takes() {
+        let before = sample(10.0, 100);
+        let mut after = sample(12.0, 150);
+        after.times.insert(0, (0.000_020, 30));
+        let refusing = 0.000_020 * 30.0;
+        (after.busy, after.cpu) = (after.busy + refusing, after.cpu.map(|cpu| cpu + refusing));
+        after.refused = 30;
+        let interval = Interval::between(&before, &after);
+        let demand = interval.demand.unwrap();
+        assert!((demand.rate - 40.0).abs() < 1e-9, "{demand:?}");
+        assert!((demand.service.mean() - 0.020).abs() < 1e-5, "{demand:?}");
+        assert_eq!(demand.service.kinds().len(), 1);
     }
 
     #[test]

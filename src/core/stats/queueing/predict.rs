@@ -25,6 +25,8 @@ pub struct Demand {
     pub cores: f64,
     /// Messages that the socket's queue in the kernel holds.
     pub room: f64,
+    /// Requests are refused when messages wait so long (overload control); infinite: they are not.
+    pub refused_after: f64,
 }
 
 /// What messages meet; times in seconds.
@@ -44,7 +46,7 @@ pub struct Prediction {
     pub wait_p99: f64,
     /// One in a hundred takes longer, from its arrival until its processing ends.
     pub total_p99: f64,
-    /// Probability that a message finds the kernel's queue full.
+    /// Probability that a message finds the kernel's queue full, or is refused.
     pub lost: f64,
 }
 
@@ -54,7 +56,7 @@ pub fn predict(demand: &Demand, children: usize) -> Prediction {
     let capacity = Capacity::of(service, children, demand.cores);
     let used = demand.rate / capacity.limit();
     let longest = stretched(service, capacity.duration(children));
-    let full = Full::of(demand.room, &longest, children);
+    let full = Full::of(demand.room, &longest, children).or_refused(demand.refused_after);
     let waits = Waits::of(&longest, children, used.min(OVERLOADED));
     let found = capacity.found_busy(used.min(OVERLOADED) * capacity.limit());
     let (at_once, waiting) = match used < OVERLOADED {
@@ -155,6 +157,7 @@ mod tests {
             service: Service::new(kinds.iter().map(kind)).unwrap(),
             cores,
             room: f64::INFINITY,
+            refused_after: f64::INFINITY,
         }
     }
 

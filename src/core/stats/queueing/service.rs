@@ -5,7 +5,7 @@
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Measured {
     /// Service times with how many messages had them.
-    pub times: Vec<(f64, f64)>,
+    pub times: Vec<(f64, u64)>,
     /// Service times added up exactly; the times of a histogram are rounded.
     pub busy: f64,
     /// Of them: blocked.
@@ -49,10 +49,11 @@ impl Service {
     /// Which messages were blocked is not measured for each of them. Scripts block in few messages and compute
     /// in all, so the blocked time is taken from the longest service times, until all have the same left.
     pub fn of(measured: &Measured) -> Option<Service> {
-        let count: f64 = measured.times.iter().map(|t| t.1).sum();
-        let rounded: f64 = measured.times.iter().map(|t| t.0 * t.1).sum();
+        let rounded: f64 = measured.times.iter().map(|t| t.0 * t.1 as f64).sum();
         let exact = measured.busy / rounded;
-        let times: Vec<_> = measured.times.iter().map(|t| (t.0 * exact, t.1)).collect();
+        let times = measured.times.iter();
+        let times: Vec<_> = times.map(|t| (t.0 * exact, t.1 as f64)).collect();
+        let count: f64 = times.iter().map(|t| t.1).sum();
         let blocked = measured.blocked.min(measured.busy);
         let working = measured.busy - blocked;
         let level = level(&times, working);
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn blocked_time_is_that_of_the_longest_messages() {
         let service = Service::of(&Measured {
-            times: vec![(0.001, 90.0), (0.021, 10.0)],
+            times: vec![(0.001, 90), (0.021, 10)],
             busy: 0.3,
             blocked: 0.2,
             cpu: None,
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn waiting_for_a_core_is_no_service_and_programs_need_cores_too() {
         let service = Service::of(&Measured {
-            times: vec![(0.030, 10.0)],
+            times: vec![(0.030, 10)],
             busy: 0.3,
             blocked: 0.2,
             cpu: Some(0.06),
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn reading_from_the_socket_is_work_too() {
         let service = Service::of(&Measured {
-            times: vec![(0.000_010, 100.0)],
+            times: vec![(0.000_010, 100)],
             busy: 0.001,
             blocked: 0.0,
             cpu: Some(0.001_5),
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn rounded_times_are_corrected_by_the_exact_sum() {
         let service = Service::of(&Measured {
-            times: vec![(0.011, 50.0), (0.022, 50.0)],
+            times: vec![(0.011, 50), (0.022, 50)],
             busy: 1.5,
             blocked: 1.5,
             cpu: Some(0.0),
