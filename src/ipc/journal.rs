@@ -40,6 +40,8 @@ pub(super) struct Journal {
     taken: [AtomicU64; TAKEN],
     returned: [AtomicU64; RETURNED],
     touched: [AtomicU64; TOUCHED],
+    /// The lock under which each of them is changed; 0: none is known.
+    locks: [AtomicU64; TOUCHED],
 }
 
 /// An object in shared memory: offset in the low 48 bits, length (0: as long as its block) above.
@@ -96,6 +98,7 @@ impl Journal {
             taken: [const { AtomicU64::new(0) }; TAKEN],
             returned: [const { AtomicU64::new(0) }; RETURNED],
             touched: [const { AtomicU64::new(0) }; TOUCHED],
+            locks: [const { AtomicU64::new(0) }; TOUCHED],
         }
     }
 
@@ -112,9 +115,12 @@ impl Journal {
         push(&self.taken, &self.taken_len, offset);
     }
 
-    /// A record is about to be changed, or to be put where others find it.
+    /// A record is about to be changed, or to be put where others find it; `lock` is the offset of the lock under
+    /// which that is done, or 0.
     #[inline]
-    pub fn touch(&self, what: Touched) {
+    pub fn touch(&self, what: Touched, lock: u64) {
+        let n = self.touched_len.load(Ordering::Relaxed) as usize;
+        self.locks[n % TOUCHED].store(lock, Ordering::Relaxed);
         push(&self.touched, &self.touched_len, what.0);
     }
 
@@ -203,10 +209,16 @@ impl Journal {
         all
     }
 
-    /// Of a dead process: the records it had touched.
-    pub fn touched(&self) -> Vec<Touched> {
-        let all = entries(&self.touched, &self.touched_len);
-        all.into_iter().map(Touched).collect()
+    /// Of a dead process: the records it had touched, with their locks.
+    pub fn touched(&self) -> Vec<(Touched, u64)> {
+        let all = entries(&self.touched, &self.touched_len).into_iter();
+        let locks = self.locks.iter().map(|lock| lock.load(Ordering::Relaxed));
+        all.map(Touched).zip(locks).collect()
+    }
+
+    /// Of a dead process: whether it had touched more than is remembered.
+    pub fn has_forgotten(&self) -> bool {
+        self.touched_len.load(Ordering::Acquire) as usize > TOUCHED
     }
 
     /// Empties the journal of a dead process.
@@ -233,9 +245,15 @@ mod tests {
         let taken = journal.taken();
         assert_eq!(taken.len(), TAKEN);
         assert!(taken.contains(&(16 * (TAKEN as u64 + 2))) && !taken.contains(&32));
-        journal.touch(Touched::part(4096, 40));
-        assert_eq!(journal.touched()[0].offset(), 4096);
-        assert_eq!(journal.touched()[0].len(), Some(40));
+        journal.touch(Touched::part(4096, 40), 64);
+        let [(touched, lock)] = journal.touched()[..] else {
+            panic!("one record was touched");
+        };
+        assert_eq!(
+            (touched.offset(), touched.len(), lock),
+            (4096, Some(40), 64)
+        );
+        assert!(!journal.has_forgotten());
         journal.settle();
         assert!(journal.taken().is_empty() && journal.touched().is_empty());
     }

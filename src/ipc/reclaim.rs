@@ -10,9 +10,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lock_api::RawMutex;
+
 use super::alloc::cache::State;
 use super::alloc::{BlockState, Heap};
-use super::journal::Touched;
+use super::journal::{Journal, Touched};
+use super::mutex::RawShmMutex;
 use super::segment;
 
 /// Blocks that are looked into at most; beyond that everything is kept.
@@ -49,7 +52,7 @@ pub(super) fn reclaim(heap: &Heap, dead: u16) -> Reclaimed {
     for offset in journal.returned() {
         look(offset, BlockState::was_returned_by);
     }
-    match named(heap, &journal.touched(), &suspects) {
+    match named(heap, journal, &suspects) {
         Some(named) => {
             for (offset, state) in suspects {
                 if named.contains(&offset) {
@@ -70,29 +73,60 @@ pub(super) fn reclaim(heap: &Heap, dead: u16) -> Reclaimed {
     done
 }
 
-/// The suspects that a touched record names; `None`: there was too much to look into.
+/// The suspects that a touched record names; `None`: that cannot be told. Others go on with these records, so each
+/// is looked into under the lock under which it is changed.
 fn named(
     heap: &Heap,
-    touched: &[Touched],
+    journal: &Journal,
     suspects: &BTreeMap<u64, BlockState>,
 ) -> Option<BTreeSet<u64>> {
-    if suspects.is_empty() {
-        return Some(BTreeSet::new());
-    }
     let mut seen = BTreeSet::new();
-    let mut open: Vec<(u64, u64)> = Vec::new();
-    for root in touched {
-        // A record that was dropped names nothing any more.
-        let block = heap
-            .block_len(root.offset())
-            .filter(|_| heap.is_live(root.offset()));
-        if let Some(len) = root.len().or(block) {
-            seen.insert(root.offset());
-            // A part of a block that was linked somewhere (a timer) keeps the whole.
-            seen.extend(suspect_around(heap, root.offset(), suspects));
-            open.push((root.offset(), len));
+    if suspects.is_empty() {
+        return Some(seen);
+    }
+    if journal.has_forgotten() {
+        return None;
+    }
+    for (root, lock) in journal.touched() {
+        let lock = lock_at(lock);
+        if let Some(lock) = lock {
+            lock.lock();
+        }
+        look_into(heap, root, suspects, &mut seen);
+        if let Some(lock) = lock {
+            // SAFETY: locked above by this process.
+            unsafe { lock.unlock() };
+        }
+        if seen.len() > VISITS {
+            return None;
         }
     }
+    Some(seen)
+}
+
+fn lock_at(offset: u64) -> Option<&'static RawShmMutex> {
+    // SAFETY: the journal holds offsets of the locks of tables, which live for good.
+    (offset != 0).then(|| unsafe { &*segment::at::<RawShmMutex>(offset) })
+}
+
+/// Adds everything that the record names, directly or not.
+fn look_into(
+    heap: &Heap,
+    root: Touched,
+    suspects: &BTreeMap<u64, BlockState>,
+    seen: &mut BTreeSet<u64>,
+) {
+    // A record that was dropped names nothing any more.
+    let block = heap
+        .block_len(root.offset())
+        .filter(|_| heap.is_live(root.offset()));
+    let Some(len) = root.len().or(block) else {
+        return;
+    };
+    seen.insert(root.offset());
+    // A part of a block that was linked somewhere (a timer) keeps the whole.
+    seen.extend(suspect_around(heap, root.offset(), suspects));
+    let mut open = vec![(root.offset(), len)];
     while let Some((offset, len)) = open.pop() {
         for word in words(offset, len) {
             let Some(len) = heap.block_len(word) else {
@@ -103,10 +137,9 @@ fn named(
             }
         }
         if seen.len() > VISITS {
-            return None;
+            return;
         }
     }
-    Some(seen)
 }
 
 /// The suspect that `offset` is inside of.

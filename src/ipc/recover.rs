@@ -210,7 +210,7 @@ pub fn note_change<T>(object: &T) {
     let offset = segment::offset_of(object);
     if offset < segment::len() {
         let what = super::journal::Touched::part(offset, size_of::<T>());
-        slot::area().journal.touch(what);
+        slot::area().journal.touch(what, 0);
     }
 }
 

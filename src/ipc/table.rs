@@ -224,8 +224,9 @@ impl<T: ShmSafe> Drop for BucketGuard<'_, T> {
 
 /// Notes that the value of a node is handed out for a change.
 #[inline]
-fn touch(node: u64) {
-    slot::area().journal.touch(Touched::block(node));
+fn touch(bucket: &Bucket, node: u64) {
+    let lock = segment::offset_of(&bucket.lock);
+    slot::area().journal.touch(Touched::block(node), lock);
 }
 
 impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
@@ -238,7 +239,7 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
     /// The values, newest first, for changes.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         Steps::new(&self.bucket.chain).map(|node| {
-            touch(node);
+            touch(self.bucket, node);
             // SAFETY: as `iter`, borrowed mutably; each value is given out once.
             unsafe { &mut *node::value::<T>(node) }
         })
@@ -262,7 +263,7 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
             // SAFETY: as `iter`.
             is_it(unsafe { &*node::value::<T>(node) })
         })?;
-        touch(found);
+        touch(self.bucket, found);
         // SAFETY: a value of this bucket, which is locked and borrowed mutably.
         Some(unsafe { &mut *node::value::<T>(found) })
     }
@@ -270,7 +271,7 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
     /// Adds `value` as the newest; on exhaustion it is dropped.
     pub fn insert(&mut self, value: T) -> Result<&mut T, ShmFull> {
         let node = node::new(value, self.tag)?;
-        touch(node);
+        touch(self.bucket, node);
         self.bucket.chain.push_front(node);
         // SAFETY: the node linked just now; the bucket is locked and borrowed mutably.
         Ok(unsafe { &mut *node::value(node) })
@@ -279,7 +280,7 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
     /// Adds `value` as the oldest; on exhaustion it is dropped.
     pub fn insert_last(&mut self, value: T) -> Result<&mut T, ShmFull> {
         let node = node::new(value, self.tag)?;
-        touch(node);
+        touch(self.bucket, node);
         self.bucket.chain.push_back(node);
         // SAFETY: as `insert`.
         Ok(unsafe { &mut *node::value(node) })
@@ -310,7 +311,7 @@ impl<T: ShmSafe + Send + Unpin> BucketGuard<'_, T> {
     /// Keeps the values for which `keep` is true and drops the others.
     pub fn retain(&mut self, mut keep: impl FnMut(&mut T) -> bool) {
         for node in Steps::new(&self.bucket.chain) {
-            touch(node);
+            touch(self.bucket, node);
             // SAFETY: a node of this bucket, which is locked and borrowed mutably; `Steps` has
             // read the next one already, so this one may go.
             if !keep(unsafe { &mut *node::value::<T>(node) }) {
@@ -394,7 +395,7 @@ mod tests {
         lock.lock_as(dead.slot());
         // It was changing the values 3 and 4; `mend` gives up what is divisible by four.
         for node in Steps::new(&table.raw(2).chain).skip(3).take(2) {
-            area.journal.touch(Touched::block(node));
+            area.journal.touch(Touched::block(node), 0);
         }
         Owner::recover(table, &[dead.slot()]);
         assert_eq!(table.bucket(2).owner(), None);

@@ -223,7 +223,12 @@ fn a_hundred_reloads_under_load_lose_no_message() {
     }
     for load in loads {
         assert!(load.answered() > 100, "{}", load.answered());
-        assert_eq!(load.end(), [""; 0], "not answered: {}", site.setup.read("err"));
+        assert_eq!(
+            load.end(),
+            [""; 0],
+            "not answered: {}",
+            site.setup.read("err")
+        );
     }
     assert_eq!(site.generation("generation"), "101");
     wait_until("the old ones are gone", || {

@@ -136,6 +136,7 @@ extern "C" fn on_nudge(_: i32) {}
 fn end_worker(signal: i32) -> ! {
     // The log lines below may themselves be interrupted by the next TERM.
     IDLE.store(false, Ordering::Relaxed);
+    settle();
     log::info!("INFO: signal {signal} received");
     super::memory::log_private();
     exit_now(0)
@@ -172,6 +173,7 @@ pub fn stop_if_told() {
 pub fn stop_unless_busy(busy: bool) {
     stop_if_stopped();
     if !busy && is_retiring() {
+        settle();
         log::debug!("retired");
         exit_now(0);
     }

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use lock_api::RawMutex;
 
 use super::{Bucket, ShmTable};
-use crate::ipc::journal::Touched;
 use crate::ipc::mutex::RawShmMutex;
 use crate::ipc::node::{self, Steps};
 use crate::ipc::recover::{Fate, Mend, Owner, held_locks};
@@ -89,7 +88,11 @@ impl<T: ShmSafe> ShmTable<T> {
 fn touched_by(dead: u16) -> BTreeSet<u64> {
     let heap = segment::heap();
     let touched = heap.map(|heap| heap.area(dead).journal.touched());
-    touched.into_iter().flatten().map(Touched::offset).collect()
+    touched
+        .into_iter()
+        .flatten()
+        .map(|(touched, _)| touched.offset())
+        .collect()
 }
 
 impl<T: ShmSafe + Send + Unpin + Mend> Owner for ShmTable<T> {
