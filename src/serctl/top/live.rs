@@ -1,7 +1,7 @@
 //! The live view: draws in the terminal until a key ends it.
 //!
-//! One thread asks the server, one for each wish about children; the terminal is drawn and read by the thread that
-//! began, which never waits for the server.
+//! One thread asks the server, one passes wishes about children on, in the order of the keys; the terminal is drawn
+//! and read by the thread that began, which never waits for the server.
 
 use super::draw::draw;
 use super::picture::Picture;
@@ -24,8 +24,15 @@ enum News {
     Look(Box<Snapshot>),
     /// The server does not answer.
     Lost(String),
-    /// What became of a wish.
-    Told(String),
+    /// What became of a wish, in words.
+    Told(Wish, String),
+}
+
+/// Another number of children of a socket.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Wish {
+    socket: String,
+    number: i64,
 }
 
 /// Until the operator ends it.
@@ -35,8 +42,11 @@ pub fn run(tool: &Tool, period: Duration) -> Result<(), Failure> {
     let (sender, news) = channel();
     let asking = (tool.clone(), sender.clone());
     thread::spawn(move || watch(&asking.0, period, &asking.1));
+    let (wishes, wished) = channel();
+    let wishing = tool.clone();
+    thread::spawn(move || pass_on(&wishing, &wished, &sender));
     let mut terminal = ratatui::try_init()?;
-    let ended = View::new(first).show(&mut terminal, tool, &news, &sender);
+    let ended = View::new(first).show(&mut terminal, &news, &wishes);
     ratatui::try_restore()?;
     ended
 }
@@ -85,9 +95,8 @@ impl View {
     fn show(
         &mut self,
         terminal: &mut DefaultTerminal,
-        tool: &Tool,
         news: &Receiver<News>,
-        sender: &Sender<News>,
+        wishes: &Sender<Wish>,
     ) -> Result<(), Failure> {
         loop {
             terminal.draw(|frame| match &self.picture {
@@ -100,7 +109,10 @@ impl View {
                 match self.state.key(key, self.picture.as_ref()) {
                     Action::None => {}
                     Action::Quit => return Ok(()),
-                    Action::Children { socket, number } => wish(tool, sender, socket, number),
+                    // Whoever passes them on lives as long as the view.
+                    Action::Children { socket, number } => {
+                        let _ = wishes.send(Wish { socket, number });
+                    }
                 }
             }
             while let Ok(one) = news.try_recv() {
@@ -122,20 +134,29 @@ impl View {
                 self.lost = true;
                 self.state.message = Some(why);
             }
-            News::Told(text) => self.state.told(text),
+            News::Told(wish, text) => self.state.told(&wish.socket, wish.number, text),
         }
     }
 }
 
-/// Asks for another number of children; the answer comes when it is so.
-fn wish(tool: &Tool, sender: &Sender<News>, socket: String, number: i64) {
-    let (tool, sender) = (tool.clone(), sender.clone());
-    thread::spawn(move || {
-        let asked = tool
-            .connect()
-            .and_then(|mut client| set_children(&mut client, &socket, number));
-        let text = asked.unwrap_or_else(|why| why.to_string());
-        // The view may have ended meanwhile.
-        let _ = sender.send(News::Told(text));
-    });
+/// Asks the server for what was wished, one wish after the other: of two that are under way the first might come
+/// last. A wish that a later one for the same socket has overtaken is left out.
+fn pass_on(tool: &Tool, wished: &Receiver<Wish>, news: &Sender<News>) {
+    while let Ok(first) = wished.recv() {
+        let mut open = vec![first];
+        for later in wished.try_iter() {
+            open.retain(|wish| wish.socket != later.socket);
+            open.push(later);
+        }
+        for wish in open {
+            let asked = tool
+                .connect()
+                .and_then(|mut client| set_children(&mut client, &wish.socket, wish.number));
+            let text = asked.unwrap_or_else(|why| why.to_string());
+            // The view has ended.
+            if news.send(News::Told(wish, text)).is_err() {
+                return;
+            }
+        }
+    }
 }

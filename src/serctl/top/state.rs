@@ -95,8 +95,10 @@ impl State {
     }
 
     /// What became of a wish, in words.
-    pub fn told(&mut self, text: String) {
-        self.wanted = None;
+    pub fn told(&mut self, socket: &str, number: i64, text: String) {
+        // Another may have been asked for since.
+        let is_it = |(name, n): &mut (String, i64)| name == socket && *n == number;
+        self.wanted.take_if(is_it);
         self.message = Some(text);
     }
 }
@@ -140,7 +142,10 @@ mod tests {
         assert_eq!(press(&mut state, KeyCode::Char('+'), &picture), wanted(5));
         assert_eq!(press(&mut state, KeyCode::Char('+'), &picture), wanted(6));
         assert_eq!(press(&mut state, KeyCode::Char('-'), &picture), wanted(5));
-        state.told("udp:b:2 has 5 children".into());
+        // What was overtaken ends nothing.
+        state.told("udp:b:2", 6, "udp:b:2 has 6 children".into());
+        assert_eq!(press(&mut state, KeyCode::Char('-'), &picture), wanted(4));
+        state.told("udp:b:2", 4, "udp:b:2 has 4 children".into());
         assert_eq!(press(&mut state, KeyCode::Char('-'), &picture), wanted(3));
     }
 
