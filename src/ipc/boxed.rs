@@ -10,6 +10,8 @@ use std::num::NonZeroU64;
 use std::ops::{Deref, DerefMut};
 
 use super::alloc::{self, ShmFull, ShmTag};
+use super::layout;
+use super::roots;
 use super::safe::ShmSafe;
 use super::segment;
 
@@ -28,7 +30,9 @@ unsafe impl<T: ShmSafe + Send> Send for ShmBox<T> {}
 // SAFETY: as above.
 unsafe impl<T: ShmSafe + Sync> Sync for ShmBox<T> {}
 // SAFETY: an offset means the same in every process.
-unsafe impl<T: ShmSafe> ShmSafe for ShmBox<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for ShmBox<T> {
+    const LAYOUT: u64 = layout::mix(layout::text("box"), T::LAYOUT);
+}
 
 // The box may move: its value stays where it is.
 impl<T: ShmSafe> Unpin for ShmBox<T> {}
@@ -125,9 +129,19 @@ impl<T: ShmSafe + fmt::Debug> fmt::Debug for ShmBox<T> {
 }
 
 /// Moves `value` to shared memory for good. For objects that are made before the first fork and
-/// that every process uses; all of them see it at the same address.
+/// that every process uses; all of them see it at the same address. In a segment that was taken over it
+/// may be there already ([`super::roots`]): then it is as it was left.
 pub fn shm_static<T: ShmSafe + Sync>(value: T, tag: ShmTag) -> Result<&'static T, ShmFull> {
-    let offset = place(value, tag)?;
-    // SAFETY: `place` initialised it; it is never freed, and the segment is never unmapped.
-    Ok(unsafe { &*segment::at::<T>(offset.get()) })
+    shm_static_with(tag, || Ok(value))
+}
+
+/// The same with a value that is made only where it is needed.
+pub(super) fn shm_static_with<T: ShmSafe + Sync>(
+    tag: ShmTag,
+    make: impl FnOnce() -> Result<T, ShmFull>,
+) -> Result<&'static T, ShmFull> {
+    let offset = roots::root::<T>(tag, || Ok(place(make()?, tag)?.get()))?;
+    // SAFETY: the root of this type and look is an initialised T (`place`); it is never freed, and the segment is
+    // never unmapped.
+    Ok(unsafe { &*segment::at::<T>(offset) })
 }

@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 
 use super::alloc::{ShmFull, ShmTag};
 use super::chain::Chain;
+use super::layout;
 use super::node::{self, Steps};
 use super::safe::ShmSafe;
 
@@ -23,7 +24,9 @@ pub struct ShmList<T: ShmSafe> {
 }
 
 // SAFETY: the offset of a chain of nodes that the list owns, and numbers.
-unsafe impl<T: ShmSafe> ShmSafe for ShmList<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for ShmList<T> {
+    const LAYOUT: u64 = layout::mix(layout::text("list"), T::LAYOUT);
+}
 
 impl<T: ShmSafe + Unpin> ShmList<T> {
     /// An empty list whose elements will count under `tag`.

@@ -3,6 +3,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `roots`, `layout` | what lives as long as the segment, by name, and how it looks: for a later program |
 //! | `segment` | one sparse memfd, mapped before the first fork; offsets, never addresses |
 //! | `slot` | the number of this process, its area in the segment |
 //! | `alloc/` | allocator: per-process caches, size classes, page heap, hole punching, counters by tag |
@@ -35,6 +36,7 @@ mod chain;
 mod event;
 pub mod fault;
 mod journal;
+pub mod layout;
 mod list;
 mod mutex;
 mod node;
@@ -43,6 +45,7 @@ mod proctable;
 mod rank;
 mod reclaim;
 mod recover;
+mod roots;
 mod rows;
 mod safe;
 mod scratch;
@@ -74,6 +77,7 @@ pub use recover::{
     Fate, HeldLock, Mend, Recovered, check_all, check_allocator, held_locks, note_change,
     recover_processes, register_recovery, rescue, settle,
 };
+pub use roots::{is_taken_over, mismatch, named, number_of};
 pub use rows::ShmRows;
 pub use safe::{ShmSafe, ShmZero};
 pub use scratch::{SCRATCH_SIZE, Scratch, read_scratch};

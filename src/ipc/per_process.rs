@@ -7,7 +7,8 @@
 use std::marker::PhantomData;
 
 use super::alloc::{self, ShmFull, ShmTag};
-use super::boxed::shm_static;
+use super::boxed::shm_static_with;
+use super::layout;
 use super::safe::ShmSafe;
 use super::segment;
 use super::slot::process_slot;
@@ -24,17 +25,23 @@ pub struct PerProcess<T: ShmSafe + Sync> {
 }
 
 // SAFETY: numbers, and the offset of an array of `T`.
-unsafe impl<T: ShmSafe + Sync> ShmSafe for PerProcess<T> {}
+unsafe impl<T: ShmSafe + Sync> ShmSafe for PerProcess<T> {
+    const LAYOUT: u64 = layout::mix(layout::text("per process"), T::LAYOUT);
+}
 
 impl<T: ShmSafe + Sync> PerProcess<T> {
     /// An array for process slots below `capacity`, filled by calling `make`. Processes with a
-    /// higher slot share one further entry.
+    /// higher slot share one further entry. One that is there already keeps its capacity.
     pub fn create(
         capacity: usize,
         tag: ShmTag,
         make: impl Fn() -> T,
     ) -> Result<&'static PerProcess<T>, ShmFull> {
         const { assert!(align_of::<T>() <= LINE) };
+        shm_static_with(tag, || PerProcess::new(capacity, tag, make))
+    }
+
+    fn new(capacity: usize, tag: ShmTag, make: impl Fn() -> T) -> Result<PerProcess<T>, ShmFull> {
         let stride = size_of::<T>().max(1).next_multiple_of(LINE);
         let bytes = stride
             .checked_mul(capacity + 1)
@@ -52,15 +59,12 @@ impl<T: ShmSafe + Sync> PerProcess<T> {
         }
         let capacity = u32::try_from(capacity).map_err(|_| ShmFull)?;
         let stride = u32::try_from(stride).map_err(|_| ShmFull)?;
-        shm_static(
-            PerProcess {
-                first,
-                stride,
-                capacity,
-                _owns: PhantomData,
-            },
-            tag,
-        )
+        Ok(PerProcess {
+            first,
+            stride,
+            capacity,
+            _owns: PhantomData,
+        })
     }
 
     /// Entries, without the shared one.

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use super::alloc::{self, ShmFull, ShmTag};
-use super::boxed::shm_static;
+use super::boxed::shm_static_with;
 use super::safe::ShmSafe;
 use super::segment;
 use super::slot::FIRST_THREAD_SLOT;
@@ -187,9 +187,13 @@ unsafe impl ShmSafe for ProcTable {}
 
 impl ProcTable {
     /// Makes a table for `capacity` processes, the attendant (slot 0) included; at most 512.
-    /// `process_count` is 1.
+    /// `process_count` is 1. One that is there already keeps its capacity.
     pub fn create(capacity: usize) -> Result<&'static ProcTable, ShmFull> {
         let capacity = capacity.clamp(1, usize::from(FIRST_THREAD_SLOT));
+        shm_static_with(ShmTag::CORE, || ProcTable::new(capacity))
+    }
+
+    fn new(capacity: usize) -> Result<ProcTable, ShmFull> {
         let bytes = (capacity + 1) * size_of::<ProcEntry>();
         let entries =
             alloc::alloc(bytes, ShmTag::CORE)?.next_multiple_of(align_of::<ProcEntry>() as u64);
@@ -202,14 +206,11 @@ impl ProcTable {
                     .write(ProcEntry::new())
             };
         }
-        shm_static(
-            ProcTable {
-                entries,
-                capacity: capacity as u32,
-                count: AtomicU32::new(1),
-            },
-            ShmTag::CORE,
-        )
+        Ok(ProcTable {
+            entries,
+            capacity: capacity as u32,
+            count: AtomicU32::new(1),
+        })
     }
 
     /// Entries that there are; slots are below this.

@@ -32,6 +32,8 @@ impl LockRank {
     pub const BLACKLIST: LockRank = LockRank(203);
     /// Slots of the timer wheel (higher levels first, see `wheel`).
     pub const WHEEL: LockRank = LockRank(210);
+    /// Names of what lives as long as the segment.
+    pub const ROOTS: LockRank = LockRank(225);
     /// Names of allocation tags.
     pub const TAGS: LockRank = LockRank(230);
     /// A size class of the allocator.
@@ -52,6 +54,7 @@ impl fmt::Display for LockRank {
             LockRank::DNS_CACHE => "lock of the dns cache",
             LockRank::BLACKLIST => "lock of the destination blacklist",
             LockRank::WHEEL => "lock of a timer slot",
+            LockRank::ROOTS => "lock of the names of roots",
             LockRank::TAGS => "lock of the allocation tags",
             LockRank::ALLOC_CLASS => "lock of an allocator's size class",
             LockRank::ALLOC_PAGES => "lock of the allocator's pages",

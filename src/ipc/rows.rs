@@ -9,6 +9,8 @@
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::alloc::{self, ShmFull, ShmTag};
+use super::layout::mix;
+use super::roots;
 use super::safe::ShmZero;
 use super::segment;
 use super::slot::{known_slot, process_slot};
@@ -56,7 +58,9 @@ impl<T: ShmZero + Sync> ShmRows<T> {
         let stride = row.max(1).next_multiple_of(LINE);
         let bytes = stride.checked_mul(capacity + 1).ok_or(ShmFull)?;
         let slots = u32::try_from(capacity).map_err(|_| ShmFull)?;
-        let first = alloc::alloc_zeroed(bytes, tag)?;
+        // Rows of another width or number are others.
+        let layout = mix(mix(T::LAYOUT, width as u64), capacity as u64);
+        let first = roots::counters(layout, tag, || alloc::alloc_zeroed(bytes, tag))?;
         self.stride.store(stride, Ordering::Relaxed);
         self.width.store(width, Ordering::Relaxed);
         self.capacity.store(slots, Ordering::Relaxed);

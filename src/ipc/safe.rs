@@ -13,6 +13,7 @@ use std::sync::atomic::{
     AtomicU32, AtomicU64, AtomicUsize,
 };
 
+use super::layout;
 use super::mutex::{RawShmMutex, ShmMutex};
 
 /// A type that may live in shared memory.
@@ -24,7 +25,14 @@ use super::mutex::{RawShmMutex, ShmMutex};
     message = "`{Self}` may not live in shared memory",
     note = "use ShmStr, ShmVec, ShmBox, ShmList or plain numbers; define structs with shm_struct!"
 )]
-pub unsafe trait ShmSafe: 'static {}
+pub unsafe trait ShmSafe: Sized + 'static {
+    /// How it looks in memory ([`super::layout`]). A type whose parts are no types of this trait changes its name
+    /// or [`super::LAYOUT_VERSION`] with them.
+    const LAYOUT: u64 = layout::mix(
+        layout::plain(size_of::<Self>(), align_of::<Self>()),
+        layout::text("opaque"),
+    );
+}
 
 /// A type of which zero bytes are a value, such as a counter.
 ///
@@ -45,7 +53,12 @@ macro_rules! shm_safe {
     ($($t:ty),* $(,)?) => {
         $(
             // SAFETY: a plain number without meaning as an address.
-            unsafe impl ShmSafe for $t {}
+            unsafe impl ShmSafe for $t {
+                const LAYOUT: u64 = layout::mix(
+                    layout::plain(size_of::<$t>(), align_of::<$t>()),
+                    layout::text(stringify!($t)),
+                );
+            }
         )*
     };
 }
@@ -91,15 +104,37 @@ shm_safe!(
 );
 
 // SAFETY: made of values that are safe themselves.
-unsafe impl<T: ShmSafe, const N: usize> ShmSafe for [T; N] {}
+unsafe impl<T: ShmSafe, const N: usize> ShmSafe for [T; N] {
+    const LAYOUT: u64 = layout::mix(layout::mix(layout::text("array"), N as u64), T::LAYOUT);
+}
 // SAFETY: as above.
-unsafe impl<T: ShmSafe> ShmSafe for Option<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for Option<T> {
+    const LAYOUT: u64 = layout::mix(
+        layout::mix(layout::text("option"), size_of::<Self>() as u64),
+        T::LAYOUT,
+    );
+}
 // SAFETY: as above; the word of the mutex names a process slot, which all processes understand.
-unsafe impl<T: ShmSafe> ShmSafe for ShmMutex<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for ShmMutex<T> {
+    const LAYOUT: u64 = layout::mix(
+        layout::mix(layout::text("mutex"), size_of::<Self>() as u64),
+        T::LAYOUT,
+    );
+}
 // SAFETY: as above.
-unsafe impl<T: ShmSafe> ShmSafe for std::cell::Cell<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for std::cell::Cell<T> {
+    const LAYOUT: u64 = layout::mix(
+        layout::mix(layout::text("cell"), size_of::<Self>() as u64),
+        T::LAYOUT,
+    );
+}
 // SAFETY: as above.
-unsafe impl<T: ShmSafe> ShmSafe for std::cell::UnsafeCell<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for std::cell::UnsafeCell<T> {
+    const LAYOUT: u64 = layout::mix(
+        layout::mix(layout::text("cell"), size_of::<Self>() as u64),
+        T::LAYOUT,
+    );
+}
 // SAFETY: no value at all.
 unsafe impl<T: 'static> ShmSafe for PhantomData<T> {}
 
@@ -107,7 +142,13 @@ macro_rules! shm_safe_tuples {
     ($(($($t:ident),+))*) => {
         $(
             // SAFETY: made of values that are safe themselves.
-            unsafe impl<$($t: ShmSafe),+> ShmSafe for ($($t,)+) {}
+            unsafe impl<$($t: ShmSafe),+> ShmSafe for ($($t,)+) {
+                const LAYOUT: u64 = {
+                    let mut hash = layout::plain(size_of::<Self>(), align_of::<Self>());
+                    $( hash = layout::mix(hash, $t::LAYOUT); )+
+                    hash
+                };
+            }
         )*
     };
 }
@@ -141,7 +182,21 @@ macro_rules! shm_struct {
         const _: () = {
             // SAFETY: every field is ShmSafe, which the bounds make the compiler check.
             #[allow(unsafe_code)]
-            unsafe impl $crate::ipc::ShmSafe for $name where $($ty: $crate::ipc::ShmSafe),* {}
+            unsafe impl $crate::ipc::ShmSafe for $name
+            where
+                $($ty: $crate::ipc::ShmSafe),*
+            {
+                const LAYOUT: u64 = {
+                    use $crate::ipc::layout::{mix, plain, text};
+                    let hash = plain(size_of::<$name>(), align_of::<$name>());
+                    $(
+                        let hash = mix(hash, text(stringify!($field)));
+                        let hash = mix(hash, std::mem::offset_of!($name, $field) as u64);
+                        let hash = mix(hash, <$ty as $crate::ipc::ShmSafe>::LAYOUT);
+                    )*
+                    hash
+                };
+            }
         };
     };
 }
@@ -178,7 +233,17 @@ macro_rules! shm_enum {
         const _: () = {
             // SAFETY: the variants hold no data (the macro's pattern), so a value is a number.
             #[allow(unsafe_code)]
-            unsafe impl $crate::ipc::ShmSafe for $name {}
+            unsafe impl $crate::ipc::ShmSafe for $name {
+                const LAYOUT: u64 = {
+                    use $crate::ipc::layout::{mix, plain, text};
+                    let hash = plain(size_of::<$name>(), align_of::<$name>());
+                    $(
+                        let hash = mix(hash, text(stringify!($variant)));
+                        let hash = mix(hash, $name::$variant as u64);
+                    )*
+                    hash
+                };
+            }
         };
     };
 }

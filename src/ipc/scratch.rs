@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::ops::{Deref, DerefMut};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -19,7 +20,12 @@ use super::slot::{MAX_PROCESSES, process_slot};
 /// Bytes of one buffer.
 pub const SCRATCH_SIZE: usize = 64 * 1024;
 
-static BUFFERS: OnceLock<MmapRaw> = OnceLock::new();
+struct Buffers {
+    map: MmapRaw,
+    fd: OwnedFd,
+}
+
+static BUFFERS: OnceLock<Buffers> = OnceLock::new();
 /// Which buffers have a [`Scratch`] in this process.
 static TAKEN: [AtomicBool; MAX_PROCESSES] = [const { AtomicBool::new(false) }; MAX_PROCESSES];
 
@@ -31,23 +37,33 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the buffers of all processes. Before the first fork; the first call counts.
-    pub fn create() -> Result<(), SegmentError> {
+    /// Makes the buffers of all processes, or maps those of another program. Before the first fork; the first call
+    /// counts.
+    pub fn create(theirs: Option<OwnedFd>) -> Result<(), SegmentError> {
         if BUFFERS.get().is_some() {
             return Ok(());
         }
         let system =
             |call| move |errno: rustix::io::Errno| SegmentError::System(call, errno.into());
         let length = SCRATCH_SIZE * MAX_PROCESSES;
-        let fd = rustix::fs::memfd_create("ser-scratch", rustix::fs::MemfdFlags::CLOEXEC)
-            .map_err(system("memfd_create"))?;
+        let fd = match theirs {
+            Some(fd) => fd,
+            None => rustix::fs::memfd_create("ser-scratch", rustix::fs::MemfdFlags::CLOEXEC)
+                .map_err(system("memfd_create"))?,
+        };
+        // It has this length already if another program has made it.
         rustix::fs::ftruncate(&fd, length as u64).map_err(system("ftruncate"))?;
-        let buffers = MmapOptions::new()
+        let map = MmapOptions::new()
             .len(length)
             .map_raw(&fd)
             .map_err(|error| SegmentError::System("mmap", error))?;
-        BUFFERS.get_or_init(|| buffers);
+        BUFFERS.get_or_init(|| Buffers { map, fd });
         Ok(())
+    }
+
+    /// The descriptor of all buffers, once there are any.
+    pub fn fd() -> Option<BorrowedFd<'static>> {
+        BUFFERS.get().map(|buffers| buffers.fd.as_fd())
     }
 
     /// That of this process's slot; `None`: there are none, or this process has it already.
@@ -86,8 +102,8 @@ impl Drop for Scratch {
 
 fn address(slot: u16) -> Option<*mut u8> {
     let offset = usize::from(slot) * SCRATCH_SIZE;
-    let buffers = BUFFERS.get().filter(|all| offset < all.len())?;
-    Some(buffers.as_mut_ptr().wrapping_add(offset))
+    let buffers = BUFFERS.get().filter(|all| offset < all.map.len())?;
+    Some(buffers.map.as_mut_ptr().wrapping_add(offset))
 }
 
 /// A copy of the first bytes of the buffer of process `slot`; at most `length`, empty where there are no buffers.
@@ -111,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_a_process_writes_others_can_read_and_nobody_has_a_buffer_twice() {
-        Scratch::create().unwrap();
+        Scratch::create(None).unwrap();
         let mut mine = Scratch::take().unwrap();
         assert!(Scratch::take().is_none());
         assert_eq!(mine.len(), SCRATCH_SIZE);

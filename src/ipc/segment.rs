@@ -11,19 +11,21 @@
 #![allow(unsafe_code)]
 
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 
 use super::alloc::Heap;
-use super::alloc::layout::{GRANULE, Plan};
+use super::alloc::layout::{GRANULE, Plan, SHAPE};
+use super::roots;
 
 /// First word of a segment: "SERshm" and a zero.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"SERshm\0\0");
-/// Version of the layout; a segment of another version cannot be taken over.
-pub const LAYOUT_VERSION: u32 = 1;
+/// Version of what the bytes mean; a segment of another version cannot be taken over. How types look is told by
+/// [`super::layout`].
+pub const LAYOUT_VERSION: u32 = 2;
 /// The smallest heap in bytes; a lower limit is raised to this.
 pub const MIN_LIMIT: u64 = 1 << 20;
 /// The largest heap in bytes (granule numbers have 31 bits, and more than this is a mistake).
@@ -46,6 +48,8 @@ pub enum SegmentError {
     Exists,
     /// The kernel refused: which call, and why.
     System(&'static str, std::io::Error),
+    /// What is to be taken over cannot be: why.
+    Foreign(&'static str),
 }
 
 impl fmt::Display for SegmentError {
@@ -53,6 +57,7 @@ impl fmt::Display for SegmentError {
         match self {
             SegmentError::Exists => f.write_str("the shared segment exists already"),
             SegmentError::System(call, error) => write!(f, "shared memory: {call}: {error}"),
+            SegmentError::Foreign(why) => f.write_str(why),
         }
     }
 }
@@ -64,8 +69,19 @@ impl Segment {
     /// at least [`MIN_LIMIT`]). To be called once, before the first fork, by a process with one
     /// thread.
     pub fn create(limit: u64) -> Result<&'static Segment, SegmentError> {
+        Segment::put(Mapping::new(limit)?)
+    }
+
+    /// Maps the segment of another program that `fd` is the memfd of, to go on with what is in it ([`super::roots`]).
+    /// The error says so if that program had another idea of it.
+    pub fn take_over(fd: OwnedFd) -> Result<&'static Segment, SegmentError> {
+        let segment = Segment::put(Mapping::of(fd)?)?;
+        roots::look_for_roots();
+        Ok(segment)
+    }
+
+    fn put(mapping: Mapping) -> Result<&'static Segment, SegmentError> {
         let mut created = false;
-        let mapping = Mapping::new(limit)?;
         let segment = SEGMENT.get_or_init(|| {
             created = true;
             Segment { mapping }
@@ -109,7 +125,7 @@ impl Segment {
     }
 
     /// The descriptor of the memfd (close-on-exec).
-    pub fn fd(&self) -> impl AsFd + '_ {
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.mapping.fd.as_fd()
     }
 }
@@ -137,6 +153,37 @@ impl Mapping {
             .map_err(|error| SegmentError::System("mmap", error))?;
         let mapping = Mapping { map, fd };
         mapping.heap().format(&plan);
+        Ok(mapping)
+    }
+
+    /// Maps what another program has formatted.
+    fn of(fd: OwnedFd) -> Result<Mapping, SegmentError> {
+        let stat =
+            rustix::fs::fstat(&fd).map_err(|errno| SegmentError::System("fstat", errno.into()))?;
+        let length = usize::try_from(stat.st_size).unwrap_or(0);
+        if length < Plan::new(MIN_LIMIT).len as usize {
+            return Err(SegmentError::Foreign("it is too short"));
+        }
+        let map = MmapOptions::new()
+            .len(length)
+            .map_raw(&fd)
+            .map_err(|error| SegmentError::System("mmap", error))?;
+        let mapping = Mapping { map, fd };
+        let heap = mapping.heap();
+        let header = heap.header();
+        let word = |word: &AtomicU64| word.load(Ordering::Acquire);
+        let known = word(&header.magic) == MAGIC
+            && header.version.load(Ordering::Relaxed) == LAYOUT_VERSION
+            && word(&header.shape) == SHAPE
+            && word(&header.len) == length as u64;
+        if !known {
+            return Err(SegmentError::Foreign("its layout is another"));
+        }
+        if !header.roots.is_complete() {
+            return Err(SegmentError::Foreign(
+                "it has more roots than its list holds",
+            ));
+        }
         Ok(mapping)
     }
 

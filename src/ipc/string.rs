@@ -13,6 +13,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use super::alloc::{self, ShmFull, ShmTag};
 use super::fault::point;
+use super::layout;
 use super::safe::ShmSafe;
 use super::segment;
 
@@ -26,7 +27,12 @@ pub struct ShmStr {
 }
 
 // SAFETY: bytes, or the offset of a block that the string owns.
-unsafe impl ShmSafe for ShmStr {}
+unsafe impl ShmSafe for ShmStr {
+    const LAYOUT: u64 = layout::mix(
+        layout::plain(size_of::<Self>(), align_of::<Self>()),
+        layout::text("string"),
+    );
+}
 
 impl ShmStr {
     /// The empty string.

@@ -15,9 +15,10 @@ use std::marker::PhantomData;
 use lock_api::RawMutex;
 
 use super::alloc::{self, ShmFull, ShmTag};
-use super::boxed::shm_static;
+use super::boxed::shm_static_with;
 use super::chain::Chain;
 use super::journal::Touched;
+use super::layout;
 use super::mutex::RawShmMutex;
 use super::node::{self, Steps};
 use super::rank::LockRank;
@@ -77,7 +78,9 @@ pub struct ShmTable<T: ShmSafe> {
 }
 
 // SAFETY: numbers, and the offset of an array of buckets.
-unsafe impl<T: ShmSafe> ShmSafe for ShmTable<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for ShmTable<T> {
+    const LAYOUT: u64 = layout::mix(layout::text("table"), T::LAYOUT);
+}
 // SAFETY: values are reached through a guard only, one process at a time, as with a mutex.
 unsafe impl<T: ShmSafe + Send> Sync for ShmTable<T> {}
 
@@ -101,14 +104,15 @@ impl<T: ShmSafe + Send + Unpin> ShmTable<T> {
         T: Mend,
     {
         let count = count.max(1).checked_next_power_of_two().ok_or(ShmFull)?;
-        let buckets = buckets(count, rank, tag, |i| i as u16)?;
-        let table = ShmTable {
-            buckets,
-            mask: count as u64 - 1,
-            tag,
-            _owns: PhantomData,
+        let make = || {
+            Ok(ShmTable {
+                buckets: buckets(count, rank, tag, |i| i as u16)?,
+                mask: count as u64 - 1,
+                tag,
+                _owns: PhantomData,
+            })
         };
-        let table: &'static ShmTable<T> = shm_static(table, tag)?;
+        let table: &'static ShmTable<T> = shm_static_with(tag, make)?;
         register_owner(table);
         Ok(table)
     }

@@ -12,6 +12,7 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use super::alloc::{self, ShmFull, ShmTag};
 use super::fault::point;
+use super::layout;
 use super::safe::ShmSafe;
 use super::segment;
 
@@ -26,7 +27,9 @@ pub struct ShmVec<T: ShmSafe> {
 }
 
 // SAFETY: numbers and the offset of a block of `T` that the array owns.
-unsafe impl<T: ShmSafe> ShmSafe for ShmVec<T> {}
+unsafe impl<T: ShmSafe> ShmSafe for ShmVec<T> {
+    const LAYOUT: u64 = layout::mix(layout::text("vec"), T::LAYOUT);
+}
 
 impl<T: ShmSafe> ShmVec<T> {
     /// An empty array whose memory will count under `tag`.

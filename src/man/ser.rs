@@ -59,6 +59,10 @@ fn life(page: &mut Page) {
         "stop: every process ends what it is at, then the server ends",
     );
     page.item("`USR1`", "log the use of memory and the counters");
+    page.item(
+        "`USR2`",
+        "start the program file anew and let it take over, with all calls and registrations",
+    );
     page.item("`HUP`", "nothing");
     page.section("EXIT STATUS");
     page.item(

@@ -18,3 +18,4 @@ mod saturated;
 mod scaling;
 mod site;
 mod stuck;
+mod upgrade;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 /// Waits for a message that begins so; others are passed over.
-fn expect(phone: &Phone, start: &str) -> String {
+pub fn expect(phone: &Phone, start: &str) -> String {
     let end = Instant::now() + PATIENCE;
     while Instant::now() < end {
         let text = phone.recv();
@@ -18,12 +18,12 @@ fn expect(phone: &Phone, start: &str) -> String {
     panic!("no {start} has come");
 }
 
-fn uri(phone: &Phone) -> String {
+pub fn uri(phone: &Phone) -> String {
     format!("sip:callee@{}", phone.addr())
 }
 
 /// A script that relays with a failure_route, or without one.
-fn relaying(failure: Option<&str>) -> String {
+pub fn relaying(failure: Option<&str>) -> String {
     let failure =
         failure.map(|code| format!("failure_route[gone] {{ t_reply(\"{code}\", \"After\"); }}\n"));
     format!(
@@ -38,7 +38,7 @@ fn relaying(failure: Option<&str>) -> String {
 }
 
 /// An INVITE that rings; the caller's request and what the callee has got.
-fn ring(site: &Site, caller: &Phone, callee: &Phone) -> (String, String) {
+pub fn ring(site: &Site, caller: &Phone, callee: &Phone) -> (String, String) {
     let invite = caller.request("INVITE", &uri(callee));
     caller.send(&invite, site.setup.addr());
     let seen = expect(callee, "INVITE");
@@ -166,14 +166,14 @@ fn calls_lose_nothing_to_reloads_and_changes_of_receivers() {
 }
 
 /// The load generator of the benchmarks.
-struct Generator {
+pub struct Generator {
     to: String,
     caller: String,
     callee: String,
 }
 
 impl Generator {
-    fn new(site: &Site) -> Generator {
+    pub fn new(site: &Site) -> Generator {
         let here = |port| format!("127.0.0.1:{port}");
         Generator {
             to: here(site.setup.port),
@@ -206,14 +206,14 @@ impl Generator {
     }
 
     /// Everybody is at the callee's socket.
-    fn register(&self) {
+    pub fn register(&self) {
         let done = self.command("register", &self.callee, 50).output();
         let done = done.expect("cargo build --workspace makes it");
         assert!(done.status.success(), "{done:?}");
     }
 
     /// So many calls.
-    fn call(&self, count: u32) -> Child {
+    pub fn call(&self, count: u32) -> Child {
         let started = self.command("call", &self.caller, count).spawn();
         started.expect("it ran before")
     }

@@ -2,6 +2,7 @@
 
 use crate::address::{Address, Place, Protocol};
 use ser::core::net::control::{self, Access, Made};
+use ser::core::net::inherited;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -32,12 +33,17 @@ impl Endpoint {
         let failed = |why: std::io::Error| format!("cannot listen on {text}: {why}");
         let (socket, made) = match &address.place {
             Place::Tcp(host, port) => {
-                let socket = TcpListener::bind(resolve(host, *port)?).map_err(failed)?;
+                let place = resolve(host, *port)?;
+                let open = || TcpListener::bind(place);
+                let socket = inherited::take_or(&format!("tcp {place}"), open).map_err(failed)?;
                 socket.set_nonblocking(true).map_err(failed)?;
                 (Socket::Tcp(socket), None)
             }
             Place::Udp(host, port) => {
-                let socket = UdpSocket::bind(resolve(host, *port)?).map_err(failed)?;
+                let place = resolve(host, *port)?;
+                let open = || UdpSocket::bind(place);
+                let socket =
+                    inherited::take_or(&format!("ctl udp {place}"), open).map_err(failed)?;
                 socket.set_nonblocking(true).map_err(failed)?;
                 (Socket::Udp(socket), None)
             }

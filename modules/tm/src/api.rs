@@ -24,8 +24,8 @@ pub fn provide() {
 }
 
 impl Tm for Api {
-    fn register_callback(&self, callback: TmCallbackFn) -> TmCallbackId {
-        callbacks::register_of_module(callback)
+    fn register_callback(&self, name: &str, callback: TmCallbackFn) -> TmCallbackId {
+        callbacks::register_of_module(name, callback)
     }
     fn on_request_in(&self, id: TmCallbackId, param: u64) {
         callbacks::on_request_in(id, param);

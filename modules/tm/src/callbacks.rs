@@ -8,11 +8,13 @@ pub use ser::core::module::api::tm::TmEvent as Event;
 use ser::core::module::api::tm::{TmCallback, TmCallbackFn, TmCallbackId};
 use ser::core::msg::{Bump, SipMsg};
 use ser::core::sip::Message;
+use ser::ipc::number_of;
 use std::sync::{OnceLock, RwLock};
 
 #[derive(Default, Clone)]
 struct Registered {
-    functions: Vec<TmCallbackFn>,
+    /// By their numbers; none where another program had one that this one has not.
+    functions: Vec<Option<TmCallbackFn>>,
     /// Some of them belong to other modules.
     modules: bool,
     request_in: Vec<(TmCallbackId, u64)>,
@@ -25,10 +27,18 @@ impl Registered {
         request_in: Vec::new(),
     };
 
-    fn add(&mut self, function: TmCallbackFn, of_module: bool) -> TmCallbackId {
-        self.functions.push(function);
+    fn add(&mut self, name: &str, function: TmCallbackFn, of_module: bool) -> TmCallbackId {
         self.modules |= of_module;
-        TmCallbackId(self.functions.len() as u16 - 1)
+        let Some(number) = number_of("tm callback", name) else {
+            log::error!("BUG: tm: no number for the callback {name}, it is not called");
+            return TmCallbackId(u16::MAX);
+        };
+        let place = usize::from(number);
+        if self.functions.len() <= place {
+            self.functions.resize(place + 1, None);
+        }
+        self.functions[place] = Some(function);
+        TmCallbackId(number)
     }
 }
 
@@ -56,13 +66,13 @@ pub fn any() -> bool {
 }
 
 /// Gives a function of this module its number: one that is told of requests of our own and of nothing else.
-pub fn register(function: TmCallbackFn) -> TmCallbackId {
-    change(|r| r.add(function, false))
+pub fn register(name: &str, function: TmCallbackFn) -> TmCallbackId {
+    change(|r| r.add(name, function, false))
 }
 
 /// Gives a function of another module its number.
-pub fn register_of_module(function: TmCallbackFn) -> TmCallbackId {
-    change(|r| r.add(function, true))
+pub fn register_of_module(name: &str, function: TmCallbackFn) -> TmCallbackId {
+    change(|r| r.add(name, function, true))
 }
 
 /// Tells a function of every transaction that is made for a request.
@@ -103,7 +113,8 @@ fn call<'a>(
     reply: Option<&mut SipMsg<'a>>,
     code: u16,
 ) {
-    let Some(function) = registered().functions.get(usize::from(number)) else {
+    let functions = &registered().functions;
+    let Some(function) = functions.get(usize::from(number)).copied().flatten() else {
         log::error!("BUG: tm: callback {number} is not registered");
         return;
     };
@@ -249,11 +260,13 @@ mod tests {
 
     #[test]
     fn a_callback_of_our_own_is_none_of_a_module() {
+        ser::ipc::test_segment();
         let mut registered = Registered::NOTHING;
-        assert_eq!(registered.add(nothing, false), TmCallbackId(0));
+        let own = registered.add("own", nothing, false);
         assert!(!registered.modules);
-        assert_eq!(registered.add(nothing, true), TmCallbackId(1));
-        assert_eq!(registered.add(nothing, false), TmCallbackId(2));
+        let other = registered.add("of another module", nothing, true);
+        assert!(own != other && registered.modules);
+        assert_eq!(registered.add("own", nothing, false), own);
         assert!(registered.modules);
     }
 }

@@ -21,7 +21,8 @@ static HANDLER: OnceLock<HandlerId> = OnceLock::new();
 
 /// Registers the handler; before the first fork.
 pub fn init() -> Result<(), String> {
-    let handler = dns::register_handler(resolved).ok_or("too many resolver handlers")?;
+    let handler =
+        dns::register_handler("tm: resolved", resolved).ok_or("too many resolver handlers")?;
     let _ = HANDLER.set(handler);
     Ok(())
 }

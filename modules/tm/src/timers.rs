@@ -21,8 +21,8 @@ static HANDLERS: OnceLock<(HandlerId, HandlerId)> = OnceLock::new();
 /// Registers the handlers; before the first fork.
 pub fn init() -> Result<(), String> {
     let full = "too many timer handlers";
-    let repeat = register_handler(repeat).ok_or(full)?;
-    let expire = register_handler(expire).ok_or(full)?;
+    let repeat = register_handler("tm: repeat", repeat).ok_or(full)?;
+    let expire = register_handler("tm: expire", expire).ok_or(full)?;
     let _ = HANDLERS.set((repeat, expire));
     Ok(())
 }

@@ -4,7 +4,8 @@
 use crate::contact::Contact;
 use crate::record::Locked;
 use ser::core::module::api::usrloc::{Domain, Full, Record};
-use ser::ipc::{FIRST_THREAD_SLOT, Fate, Mend, ShmList, ShmStr, ShmTable, ShmTag, process_slot};
+use ser::core::process::is_child;
+use ser::ipc::{Fate, Mend, ShmList, ShmStr, ShmTable, ShmTag, named};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicI64;
 
@@ -59,18 +60,15 @@ pub fn register(name: &[u8]) -> Result<Domain, String> {
             Some(_) => {}
             None if is_child() => return Ok(TO_BE_MADE),
             None => {
-                let table = Table::create(name).map_err(|_| "no shared memory for the table")?;
+                let scope = String::from_utf8_lossy(name);
+                let table = named(&scope, || Table::create(name))
+                    .map_err(|_| "no shared memory for the table")?;
                 let _ = place.set(table);
                 return Ok(Domain(index));
             }
         }
     }
     Err(format!("more than {MAX_DOMAINS} location tables"))
-}
-
-/// Whether this is a forked process (threads of tests are none).
-fn is_child() -> bool {
-    (1..FIRST_THREAD_SLOT).contains(&process_slot())
 }
 
 /// The table behind a number that [`register`] gave.

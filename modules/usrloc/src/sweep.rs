@@ -9,7 +9,12 @@ use std::sync::atomic::Ordering;
 
 /// Arms the timer.
 pub fn init() -> Result<(), String> {
-    time::register_timer(on_timer, 0, TIMER_INTERVAL.get().unsigned_abs() as u32)
+    time::register_timer(
+        "usrloc: expire",
+        on_timer,
+        0,
+        TIMER_INTERVAL.get().unsigned_abs() as u32,
+    )
 }
 
 fn on_timer(_: u32, _: u64) {

@@ -5,6 +5,7 @@ use super::start::Failed;
 use crate::core::config::{self, Loaded, Modules, Severity, SourceFile};
 use crate::core::log as ser_log;
 use md5::{Digest, Md5};
+use parking_lot::Mutex;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,14 @@ fn beside(exe: &Path) -> PathBuf {
         Some(folder) => folder.with_file_name("etc").join("ser/ser.cfg"),
         None => SERS_PATH.into(),
     }
+}
+
+/// What was found in the file that was read last, for those who do not see stderr.
+static FOUND: Mutex<String> = Mutex::new(String::new());
+
+/// The findings in the file that was read last, as they were shown.
+pub(super) fn findings() -> String {
+    FOUND.lock().clone()
 }
 
 /// The bytes of the file at `path`, which messages call `name`.
@@ -58,6 +67,7 @@ pub(super) fn read(early: &Early) -> Result<(Loaded, String), Failed> {
 fn report(loaded: &Loaded, source: &SourceFile, log_stderr: bool) {
     let mut stderr = std::io::stderr();
     let text = loaded.found.render(source, stderr.is_terminal());
+    FOUND.lock().clone_from(&loaded.found.render(source, false));
     // Without a stderr the log has it all the same.
     let _ = stderr.write_all(text.as_bytes());
     if !log_stderr {

@@ -78,12 +78,13 @@ struct Plan {
 }
 
 impl LiveConfig {
-    /// What the server has started with is the first generation.
-    pub fn new(file: ConfigFile, facts: Facts) -> LiveConfig {
+    /// What the server has started with is its first generation, which is the first of all unless it took over from
+    /// another program.
+    pub fn new(file: ConfigFile, facts: Facts, number: u32) -> LiveConfig {
         let current = Generation {
-            number: 1,
+            number,
             since: unix_time(),
-            of: 1,
+            of: number,
             hash: file.hash.clone(),
             settings: settings::get().clone(),
             sockets: net::listeners().to_text(),

@@ -30,8 +30,9 @@ pub use options::{CliOption, OPTIONS};
 use crate::core::config::Target;
 use crate::core::log as ser_log;
 use crate::core::process::daemonize::Inherited;
-use crate::core::process::{install_panic_hook, notify, title};
+use crate::core::process::{Invocation, install_panic_hook, notify, title};
 use passes::Outcome;
+use start::Origin;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ const FAILED: u8 = 255;
 /// The program: reads the command line, does what it says, and returns the exit status.
 pub fn run() -> ExitCode {
     let inherited = Inherited::find();
+    let invocation = Invocation::note();
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     title::prepare();
     ser_log::init();
@@ -61,7 +63,14 @@ pub fn run() -> ExitCode {
         Outcome::Help => print(&texts::help()),
         Outcome::Version => print(&texts::version()),
         Outcome::Wrong(text) => fail(&text),
-        Outcome::Go(early) => match start::serve(early, &options, inherited) {
+        Outcome::Go(early) => match start::serve(
+            early,
+            &options,
+            Origin {
+                inherited,
+                invocation,
+            },
+        ) {
             Ok(()) => ExitCode::SUCCESS,
             Err(start::Failed(text)) => fail(&text),
         },

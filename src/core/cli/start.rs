@@ -15,14 +15,14 @@ use crate::core::config::{Facts, Target};
 use crate::core::dns;
 use crate::core::log as ser_log;
 use crate::core::module::registry;
-use crate::core::net::{self, Listeners, SocketInfo, udp};
+use crate::core::net::{self, Listeners, SocketInfo, inherited, socket_pool, udp};
 use crate::core::overload;
 use crate::core::process::daemonize::{self, Inherited, Launcher};
 use crate::core::process::pidfile::{PgidFile, PidFile};
 use crate::core::process::privileges::{Identity, Unknown};
 use crate::core::process::{
-    Attendant, Attended, Configuration, Heritage, OwnReceiver, Stop, Table, clean_up, limits,
-    notify, say_thanks, serve_core_fifo, serve_core_unixsock,
+    Attendant, Attended, Configuration, Heritage, Invocation, Legacy, OwnReceiver, SCRATCH, Stop,
+    Table, clean_up, limits, notify, say_thanks, serve_core_fifo, serve_core_unixsock,
 };
 use crate::core::receive::quarantine;
 use crate::core::script::{self, HostNames, Program};
@@ -30,6 +30,7 @@ use crate::core::settings::{self, Settings};
 use crate::core::time;
 use crate::ipc::{MAX_PROCESSES, Scratch, Segment, set_process_slot};
 use std::cell::Cell;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const MIB: u64 = 1 << 20;
@@ -53,20 +54,79 @@ struct Plan {
     shm_limit: u64,
     /// The config file, as named.
     config: String,
+    /// It takes the place of another program.
+    succeeds: bool,
+    /// The number of its configuration.
+    generation: u32,
     /// Taken out when it is fixed up.
     program: Cell<Option<Program>>,
     /// Taken out by the attendant, which may read the file again.
     reload: Cell<Option<(ConfigFile, Facts)>>,
 }
 
+/// Where this program comes from.
+pub(super) struct Origin {
+    /// Descriptors that somebody left open.
+    pub inherited: Inherited,
+    /// How it was started, if that can be told.
+    pub invocation: io::Result<Invocation>,
+}
+
 /// Runs the server, or checks its config.
-pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Result<(), Failed> {
+pub(super) fn serve(early: Early, options: &[Opt], origin: Origin) -> Result<(), Failed> {
     ser_log::set_debug(early.debug as i32);
     ser_log::set_stderr(early.log_stderr);
-    if !early.check {
-        notify::connect();
+    if early.check {
+        return start(&early, options, origin, None);
     }
-    let plan = make_plan(&early, options)?;
+    notify::connect();
+    let Some(mut legacy) = Legacy::find()? else {
+        return start(&early, options, origin, None);
+    };
+    match legacy.take_segment() {
+        Ok(_) => start(&early, options, origin, Some(legacy)),
+        Err(why) => {
+            legacy.failed(&why);
+            Err(why.into())
+        }
+    }
+}
+
+fn start(
+    early: &Early,
+    options: &[Opt],
+    origin: Origin,
+    legacy: Option<Legacy>,
+) -> Result<(), Failed> {
+    let Origin {
+        inherited,
+        invocation,
+    } = origin;
+    let mut succession = Succession {
+        legacy,
+        invocation: invocation.ok(),
+    };
+    let result = start_or_fail(early, options, inherited, &mut succession);
+    // Nobody has taken it so far: it ends here.
+    if let (Err(Failed(why)), Some(legacy)) = (&result, succession.legacy) {
+        legacy.failed(&format!("{}{why}", config_file::findings()));
+    }
+    result
+}
+
+/// From whom this program takes over, and who may take over from it.
+struct Succession {
+    legacy: Option<Legacy>,
+    invocation: Option<Invocation>,
+}
+
+fn start_or_fail(
+    early: &Early,
+    options: &[Opt],
+    inherited: Inherited,
+    succession: &mut Succession,
+) -> Result<(), Failed> {
+    let plan = make_plan(early, options, succession)?;
     print_listen_block(net::listeners());
     if early.check {
         ser_log::print_stderr(format_args!("config file ok, exiting..."));
@@ -74,10 +134,10 @@ pub(super) fn serve(early: Early, options: &[Opt], inherited: Inherited) -> Resu
     }
     settle(&plan)?;
     prepare(&plan)?;
-    run(plan, inherited)
+    run(plan, inherited, succession)
 }
 
-fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
+fn make_plan(early: &Early, options: &[Opt], succession: &Succession) -> Result<Plan, Failed> {
     let (loaded, hash) = config_file::read(early)?;
     let effective = Effective::of(loaded, early, options)?;
     let mode = ForkMode::choose(effective.more.dont_fork, effective.settings.fork);
@@ -94,6 +154,11 @@ fn make_plan(early: &Early, options: &[Opt]) -> Result<Plan, Failed> {
         more: effective.more,
         shm_limit: shm_limit(early.shm_megabytes),
         config: early.config.display().to_string(),
+        succeeds: succession.legacy.is_some(),
+        generation: succession
+            .legacy
+            .as_ref()
+            .map_or(1, Legacy::next_generation),
         program: Cell::new(Some(effective.program)),
         reload: Cell::new(Some((
             ConfigFile::new(early, options, hash)?,
@@ -162,22 +227,21 @@ fn settle(plan: &Plan) -> Result<(), Failed> {
         chroot, workdir, ..
     } = &plan.settings;
     daemonize::enter(chroot.as_deref(), workdir.as_deref())?;
-    plan.more
-        .pid_file
-        .as_deref()
-        .map_or(Ok(()), PidFile::check)?;
+    let pid_file = plan.more.pid_file.as_deref().filter(|_| !plan.succeeds);
+    pid_file.map_or(Ok(()), PidFile::check)?;
     Ok(())
 }
 
 /// What the whole tree shares: settings, memory, clock, sockets.
 fn prepare(plan: &Plan) -> Result<(), Failed> {
     settings::set(plan.settings.clone());
-    let bytes = plan.shm_limit;
-    Segment::create(bytes)
-        .map_err(|why| format!("Too much shared memory demanded: {bytes}: {why}"))?;
-    log::info!("ser: shared memory: {bytes} bytes");
-    set_process_slot(0);
-    Scratch::create().map_err(|why| format!("no buffers to receive into: {why}"))?;
+    match Segment::get() {
+        Some(_) => log::info!("ser: shared memory: that of the program before"),
+        None => create_segment(plan.shm_limit)?,
+    }
+    socket_pool::record_numbers();
+    Scratch::create(inherited::take(SCRATCH))
+        .map_err(|why| format!("no buffers to receive into: {why}"))?;
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
     quarantine::create().map_err(|_| "out of shared memory for the quarantine".to_string())?;
     dns::create(&plan.settings)?;
@@ -186,6 +250,14 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
         udp::bind(socket, &plan.settings)
             .map_err(|why| format!("ERROR: udp_init: bind({}): {why}", socket.addr))?;
     }
+    Ok(())
+}
+
+fn create_segment(bytes: u64) -> Result<(), Failed> {
+    Segment::create(bytes)
+        .map_err(|why| format!("Too much shared memory demanded: {bytes}: {why}"))?;
+    log::info!("ser: shared memory: {bytes} bytes");
+    set_process_slot(0);
     Ok(())
 }
 
@@ -198,17 +270,29 @@ fn sockets_to_bind(plan: &Plan) -> &'static [&'static SocketInfo] {
 }
 
 /// Leaves the terminal as far as the mode asks for, then lives.
-fn run(plan: Plan, inherited: Inherited) -> Result<(), Failed> {
+fn run(plan: Plan, inherited: Inherited, succession: &mut Succession) -> Result<(), Failed> {
+    if let Some(legacy) = succession.legacy.take() {
+        let invocation = succession.invocation.take();
+        return ended(succeed(&plan, invocation, legacy)?);
+    }
+    let invocation = succession.invocation.take();
     let stop = match plan.mode {
-        ForkMode::NoFork => live_to_the_end(&plan, None)?,
-        ForkMode::Foreground => live_with_files(&plan, None)?,
+        ForkMode::NoFork => live_to_the_end(&plan, invocation, None)?,
+        ForkMode::Foreground => live_with_files(&plan, invocation, None)?,
         ForkMode::Daemon => {
             let launcher = daemonize::detach()?;
             inherited.close();
-            live_with_files(&plan, Some(launcher))?
+            live_with_files(&plan, invocation, Some(launcher))?
         }
     };
+    ended(stop)
+}
+
+fn ended(stop: Stop) -> Result<(), Failed> {
     match stop {
+        Stop::Succeeded(true) => Ok(()),
+        // Its log has told why.
+        Stop::Succeeded(false) => Err(Failed(String::new())),
         Stop::Told => {
             say_thanks();
             Ok(())
@@ -219,17 +303,87 @@ fn run(plan: Plan, inherited: Inherited) -> Result<(), Failed> {
 }
 
 /// The pid file and the process group file exist as long as the server lives.
-fn live_with_files(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
+fn live_with_files(
+    plan: &Plan,
+    invocation: Option<Invocation>,
+    launcher: Option<Launcher>,
+) -> Result<Stop, Failed> {
     ser_log::set_process(0);
     let pid_file = plan.more.pid_file.as_deref();
     let pid_file = pid_file.map(PidFile::create).transpose()?;
     let result = create_pgid_file(plan).and_then(|pgid_file| {
-        let result = live_to_the_end(plan, launcher);
-        pgid_file.into_iter().for_each(PgidFile::remove);
+        let result = live_to_the_end(plan, invocation, launcher);
+        remove_files(&result, None, pgid_file);
         result
     });
-    pid_file.into_iter().for_each(PidFile::remove);
+    remove_files(&result, pid_file, None);
     result
+}
+
+/// They are the successor's, if there is one.
+fn remove_files(
+    result: &Result<Stop, Failed>,
+    pid_file: Option<PidFile>,
+    pgid_file: Option<PgidFile>,
+) {
+    if !matches!(result, Ok(Stop::Succeeded(_))) {
+        pgid_file.into_iter().for_each(PgidFile::remove);
+        pid_file.into_iter().for_each(PidFile::remove);
+    }
+}
+
+/// The life of a program that takes the place of another. Until it is in office it leaves everything as it is.
+fn succeed(plan: &Plan, invocation: Option<Invocation>, legacy: Legacy) -> Result<Stop, Failed> {
+    ser_log::set_process(0);
+    let (mut attendant, legacy) = match prepare_succession(plan, invocation) {
+        Ok(attendant) => (attendant, legacy),
+        Err(Failed(why)) => {
+            legacy.failed(&why);
+            return Err(Failed(why));
+        }
+    };
+    let taken = attendant
+        .take_over(legacy)
+        .and_then(|()| attendant.close_terminal());
+    if let Err(why) = taken {
+        attendant.give_up(&why);
+        return Err(Failed(why));
+    }
+    let files = take_files(plan);
+    attendant.announce();
+    notify::ready();
+    let stop = attend(attendant);
+    remove_files(&Ok(stop), files.0, files.1);
+    Ok(stop)
+}
+
+fn prepare_succession(plan: &Plan, invocation: Option<Invocation>) -> Result<Attendant, Failed> {
+    if plan.mode == ForkMode::NoFork {
+        let why = "it is not to fork (fork=no), and one that does not fork cannot take over";
+        return Err(Failed(why.into()));
+    }
+    let signals = Attended::begin().map_err(|e| format!("cannot catch signals: {e}"))?;
+    set_limits(plan)?;
+    init(plan)?;
+    Ok(Attendant::new(heritage(plan, invocation)?, signals)?)
+}
+
+/// The pid file and the process group file, which a server can live without.
+fn take_files(plan: &Plan) -> (Option<PidFile>, Option<PgidFile>) {
+    let told = |why: String| log::error!("ERROR: {why}");
+    let path = plan.more.pid_file.as_deref();
+    let pid_file = path.and_then(|path| PidFile::take_over(path).map_err(told).ok());
+    let pgid_file = create_pgid_file(plan).map_err(|Failed(why)| told(why)).ok();
+    (pid_file, pgid_file.flatten())
+}
+
+fn attend(mut attendant: Attendant) -> Stop {
+    let stop = attendant.attend();
+    if !matches!(stop, Stop::Succeeded(_)) {
+        notify::stopping();
+        attendant.shut_down(Some(stop));
+    }
+    stop
 }
 
 fn create_pgid_file(plan: &Plan) -> Result<Option<PgidFile>, Failed> {
@@ -242,18 +396,26 @@ fn create_pgid_file(plan: &Plan) -> Result<Option<PgidFile>, Failed> {
 }
 
 /// A panic of the attendant ends the server, but its files go, and the exit status is that of a failure.
-fn live_to_the_end(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
+fn live_to_the_end(
+    plan: &Plan,
+    invocation: Option<Invocation>,
+    launcher: Option<Launcher>,
+) -> Result<Stop, Failed> {
     // The panic hook has told what happened; the kernel tells the children.
-    catch_unwind(AssertUnwindSafe(|| live(plan, launcher)))
+    catch_unwind(AssertUnwindSafe(|| live(plan, invocation, launcher)))
         .unwrap_or_else(|_| Err(Failed(String::new())))
 }
 
 /// From the signals to the end of the tree.
-fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
+fn live(
+    plan: &Plan,
+    invocation: Option<Invocation>,
+    launcher: Option<Launcher>,
+) -> Result<Stop, Failed> {
     let signals = Attended::begin().map_err(|e| format!("cannot catch signals: {e}"))?;
     set_limits(plan)?;
     init(plan).inspect_err(|_| clean_up())?;
-    let attendant = heritage(plan).and_then(|h| Ok(Attendant::new(h, signals)?));
+    let attendant = heritage(plan, invocation).and_then(|h| Ok(Attendant::new(h, signals)?));
     let mut attendant = attendant.inspect_err(|_| clean_up())?;
     let started = attendant
         .start()
@@ -267,10 +429,7 @@ fn live(plan: &Plan, launcher: Option<Launcher>) -> Result<Stop, Failed> {
         attendant.shut_down(None);
         return Err(Failed(why));
     }
-    let stop = attendant.attend();
-    notify::stopping();
-    attendant.shut_down(Some(stop));
-    Ok(stop)
+    Ok(attend(attendant))
 }
 
 fn tell_launcher(launcher: Launcher) -> Result<(), String> {
@@ -309,7 +468,7 @@ fn init(plan: &Plan) -> Result<(), Failed> {
 fn configuration(plan: &Plan) -> Option<Box<dyn Configuration>> {
     let (file, facts) = plan.reload.take()?;
     let forks = plan.mode != ForkMode::NoFork;
-    forks.then(|| Box::new(LiveConfig::new(file, facts)) as Box<dyn Configuration>)
+    forks.then(|| Box::new(LiveConfig::new(file, facts, plan.generation)) as Box<dyn Configuration>)
 }
 
 /// Before a table of any length is made of a mistyped `children`.
@@ -322,7 +481,7 @@ fn check_number(sockets: usize, children: u32) -> Result<(), Failed> {
     Err(Failed(text))
 }
 
-fn heritage(plan: &Plan) -> Result<Heritage, Failed> {
+fn heritage(plan: &Plan, invocation: Option<Invocation>) -> Result<Heritage, Failed> {
     let first = net::listeners()
         .udp
         .first()
@@ -348,5 +507,7 @@ fn heritage(plan: &Plan) -> Result<Heritage, Failed> {
         close_terminal: plan.mode != ForkMode::NoFork,
         keep_stderr: plan.settings.log_stderror,
         configuration: configuration(plan),
+        invocation,
+        foreground: plan.mode == ForkMode::Foreground,
     })
 }

@@ -95,7 +95,7 @@ pub(super) fn create(settings: &Settings) -> Result<(), String> {
     BLACKLIST.get_or_init(|| list);
     match settings.dst_blacklist_gc_interval {
         0 => Ok(()),
-        interval => time::register_timer(sweep, 0, interval),
+        interval => time::register_timer("dst blacklist: expire", sweep, 0, interval),
     }
 }
 

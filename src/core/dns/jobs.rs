@@ -14,12 +14,11 @@ use super::name::HostName;
 use super::records::RecordType;
 use super::task::{Done, Task};
 use super::{Failure, HandlerId, Waiter};
-use crate::core::net::Proto;
+use crate::core::net::{Proto, inherited};
 use crate::ipc::{
     Fate, LockRank, Mend, PerProcess, ShmFull, ShmList, ShmStr, ShmTable, ShmTag, process_slot,
     shm_static,
 };
-use rustix::event::{EventfdFlags, eventfd};
 use std::hash::{DefaultHasher, Hasher};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -113,8 +112,7 @@ impl Jobs {
             count: AtomicU32::new(0),
             marked: [const { AtomicU64::new(0) }; WORDS],
         };
-        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|why| format!("eventfd: {why}"))?;
+        let bell = inherited::bell("dns").map_err(|why| format!("eventfd: {why}"))?;
         Ok(Jobs {
             table: ShmTable::create_ranked(BUCKETS, LockRank::DNS_JOBS, tag).map_err(full)?,
             head: shm_static(head, tag).map_err(full)?,

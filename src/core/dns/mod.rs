@@ -60,7 +60,7 @@ use crate::core::isolation;
 use crate::core::settings::Settings;
 use crate::core::stats::{self, Counter, activity, count};
 use crate::core::time::get_ticks_raw;
-use crate::ipc::register_recovery;
+use crate::ipc::{number_of, register_recovery};
 use cache::Cache;
 use parking_lot::RwLock;
 use policy::Policy;
@@ -92,21 +92,28 @@ crate::shm_struct! {
     }
 }
 
-static HANDLERS: RwLock<Vec<Handler>> = RwLock::new(Vec::new());
+/// By their numbers; none where another program had one that this one has not.
+static HANDLERS: RwLock<Vec<Option<Handler>>> = RwLock::new(Vec::new());
 
-/// Registers a handler; before the first fork, from a module's `init`. `None`: there are 65536 already.
-/// Whoever does this will ask for names, so there will be a resolver process.
-pub fn register_handler(handler: Handler) -> Option<HandlerId> {
+/// Registers a handler under a name that is its own (say `tm: resolved`); before the first fork, from a module's `init`.
+/// `None`: there are too many already. Whoever does this will ask for names, so there will be a resolver process.
+pub fn register_handler(name: &str, handler: Handler) -> Option<HandlerId> {
     want_resolver();
+    let number = number_of("dns handler", name)?;
     let mut handlers = HANDLERS.write();
-    let number = u16::try_from(handlers.len()).ok()?;
-    handlers.push(handler);
+    let place = usize::from(number);
+    if handlers.len() <= place {
+        handlers.resize(place + 1, None);
+    }
+    handlers[place] = Some(handler);
     Some(HandlerId { number })
 }
 
 /// Calls a handler; one that panics has had its call.
 fn call(id: HandlerId, data: [u64; 4], done: &Done) {
-    let handler = HANDLERS.read().get(usize::from(id.number)).copied();
+    let handlers = HANDLERS.read();
+    let handler = handlers.get(usize::from(id.number)).copied().flatten();
+    drop(handlers);
     let Some(handler) = handler else {
         log::error!("BUG: dns waiter with unknown handler {}", id.number);
         return;

@@ -89,7 +89,7 @@ fn start_sweep(interval: u32) -> Result<(), String> {
     }
     match interval {
         0 => Ok(()),
-        interval => time::register_timer(sweep, 0, interval),
+        interval => time::register_timer("dns cache: expire", sweep, 0, interval),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sockets and pipes for remote control: made before privileges are dropped, with the owner and mode that
 //! were asked for, and never in the place of something that somebody else uses.
 
+use super::inherited;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat, lstat};
@@ -131,30 +132,41 @@ fn clear(path: &Path) -> io::Result<()> {
 
 /// Listens on a unix stream socket.
 pub fn unix_stream(path: &Path, access: &Access) -> io::Result<(UnixListener, Made)> {
-    clear(path)?;
-    let socket = UnixListener::bind(path)?;
-    access.give(path)?;
+    let name = format!("unix stream {}", path.display());
+    let socket = inherited::take_or(&name, || {
+        clear(path)?;
+        let socket = UnixListener::bind(path)?;
+        access.give(path)?;
+        Ok(socket)
+    })?;
     socket.set_nonblocking(true)?;
     Ok((socket, Made::note(path)?))
 }
 
 /// Opens a unix datagram socket.
 pub fn unix_datagram(path: &Path, access: &Access) -> io::Result<(UnixDatagram, Made)> {
-    clear(path)?;
-    let socket = UnixDatagram::bind(path)?;
-    access.give(path)?;
+    let name = format!("unix datagram {}", path.display());
+    let socket = inherited::take_or(&name, || {
+        clear(path)?;
+        let socket = UnixDatagram::bind(path)?;
+        access.give(path)?;
+        Ok(socket)
+    })?;
     socket.set_nonblocking(true)?;
     Ok((socket, Made::note(path)?))
 }
 
 /// Makes a named pipe and opens it for reading; it never reports an end.
 pub fn fifo(path: &Path, access: &Access) -> io::Result<(File, Made)> {
-    clear(path)?;
-    mkfifo(path, Mode::from_bits_truncate(0o600))?;
-    access.give(path)?;
-    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let pipe = open(path, flags, Mode::empty())?;
-    Ok((File::from(pipe), Made::note(path)?))
+    let name = format!("fifo {}", path.display());
+    let pipe = inherited::take_or(&name, || {
+        clear(path)?;
+        mkfifo(path, Mode::from_bits_truncate(0o600))?;
+        access.give(path)?;
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        Ok(File::from(open(path, flags, Mode::empty())?))
+    })?;
+    Ok((pipe, Made::note(path)?))
 }
 
 /// Opens a client's reply pipe for writing: a named pipe with one link, not a symbolic link. Nobody may be

@@ -4,6 +4,7 @@ mod backlog;
 pub mod clients;
 pub mod control;
 pub mod http;
+pub mod inherited;
 mod interfaces;
 mod ip_text;
 mod listeners;

@@ -7,8 +7,9 @@
 
 #![allow(unsafe_code)]
 
-use super::{Proto, SocketInfo, udp};
+use super::{Proto, SocketInfo, inherited, udp};
 use crate::core::settings::Settings;
+use crate::ipc::number_of;
 use parking_lot::RwLock;
 use std::fs::File;
 use std::io;
@@ -26,11 +27,32 @@ pub(super) fn socket(proto: Proto, name: &str, addr: SocketAddr) -> &'static Soc
     if let Some(known) = all.iter().find(is_it) {
         return known;
     }
-    let index = all.iter().filter(|s| s.proto == proto).count();
+    // Before there is a segment they are counted; `record_numbers` makes it so there.
+    let counted = || all.iter().filter(|s| s.proto == proto).count();
+    let index = recorded(proto, name, addr).map_or_else(counted, usize::from);
     let info = SocketInfo::new(index, proto, name.to_owned(), addr);
     let info: &'static SocketInfo = Box::leak(Box::new(info));
     all.push(info);
     info
+}
+
+/// The number that the segment knows it by.
+fn recorded(proto: Proto, name: &str, addr: SocketAddr) -> Option<u16> {
+    number_of(proto.name(), &format!("{name} {addr}"))
+}
+
+/// Makes the numbers of all sockets those of the segment: to be called when it was made.
+pub fn record_numbers() {
+    for socket in ALL.read().iter() {
+        let number = recorded(socket.proto, &socket.name, socket.addr).map(usize::from);
+        if number != Some(socket.index) {
+            log::error!(
+                "BUG: {} has number {number:?}, not {}",
+                socket.addr,
+                socket.index
+            );
+        }
+    }
 }
 
 /// Binds a socket while the server runs, unless it is bound; without waiting for an address that is in use.
@@ -43,19 +65,28 @@ pub fn open(info: &SocketInfo, settings: &Settings) -> io::Result<()> {
     let same = all.iter().find(|s| s.addr == info.addr && s.is_open());
     let socket = match same.and_then(|same| same.udp.get()) {
         Some(socket) => socket.try_clone()?,
-        None => udp::bound(info, settings)?,
+        None => inherited::take_or(&offered_as(info), || udp::bound(info, settings))?,
     };
     match info.udp.get() {
         Some(closed) => replace(closed, socket.as_fd())?,
         None => drop(info.udp.set(socket)),
     }
     info.open.store(true, Ordering::Relaxed);
+    inherited::offer(
+        &offered_as(info),
+        info.udp.get().ok_or(io::ErrorKind::NotConnected)?,
+    );
     Ok(())
+}
+
+fn offered_as(info: &SocketInfo) -> String {
+    format!("udp {}", info.addr)
 }
 
 /// Closes a socket in this process and in those that are forked from now on.
 pub fn close(info: &SocketInfo) -> io::Result<()> {
     if let Some(socket) = info.udp.get().filter(|_| info.is_open()) {
+        inherited::withdraw(&offered_as(info));
         replace(socket, File::open("/dev/null")?.as_fd())?;
         info.open.store(false, Ordering::Relaxed);
     }

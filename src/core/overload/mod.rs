@@ -23,7 +23,7 @@ pub(in crate::core) use gate::Gate;
 
 use crate::core::rpc::register_core;
 use crate::core::settings::Settings;
-use crate::core::time::{TICKS_HZ, register_handler, timer_add};
+use crate::core::time::{TICKS_HZ, register_handler, timer_begin};
 use crate::ipc::{ShmTag, shm_static};
 
 /// Ticks between two looks at sockets that are under pressure when nobody receives from them.
@@ -38,8 +38,9 @@ pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {
     let full = |_| "out of shared memory for overload control".to_string();
     load::create().map_err(full)?;
     verdicts::create().map_err(full)?;
-    let sweep = register_handler(look::sweep).ok_or("too many timer handlers")?;
+    let sweep =
+        register_handler("overload: sweep", look::sweep).ok_or("too many timer handlers")?;
     // The timer process wakes for each tick anyway.
     let timer = shm_static(sweep.fast_timer(0), ShmTag::CORE).map_err(full)?;
-    timer_add(timer, SWEEP).map_err(|e| e.to_string())
+    timer_begin(timer, SWEEP).map_err(|e| e.to_string())
 }

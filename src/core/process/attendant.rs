@@ -12,6 +12,7 @@ use super::reload::{Configuration, Reloading};
 use super::serve_orders::OpenOrders;
 use super::signals::Attended;
 use super::table::{State, Table, rank};
+use super::upgrade::{Invocation, Outgoing, TakingOver};
 use super::watch::Watch;
 use super::{daemonize, hooks, memory, notify, orders, post_mortem, shared, title};
 use crate::core::log::{level, log_fmt};
@@ -49,6 +50,10 @@ pub struct Heritage {
     pub keep_stderr: bool,
     /// Where another configuration comes from; `None`: it stays as it is.
     pub configuration: Option<Box<dyn Configuration>>,
+    /// How this program was started; `None`: no other can be.
+    pub invocation: Option<Invocation>,
+    /// Somebody waits for the end of this very process.
+    pub foreground: bool,
 }
 
 /// Why the tree stops.
@@ -58,6 +63,8 @@ pub enum Stop {
     Told,
     /// A process of the tree died before all had started.
     ChildDied,
+    /// Another program is in office (and whether it ended well, if it was waited for).
+    Succeeded(bool),
 }
 
 /// The attendant.
@@ -69,12 +76,17 @@ pub struct Attendant {
     pub(super) stop: Option<Stop>,
     own_receiver: Option<OwnReceiver>,
     reports: Reports,
-    start_failure: Option<String>,
+    pub(super) start_failure: Option<String>,
     /// Every process has started once: from now on those that die are replaced.
-    stands: bool,
+    pub(super) stands: bool,
     pub(super) open_orders: OpenOrders,
     pub(super) watch: Watch,
     pub(super) reloading: Reloading,
+    pub(super) invocation: Option<Invocation>,
+    /// The program that is to take over.
+    pub(super) outgoing: Option<Outgoing>,
+    /// The program that this one takes over from.
+    pub(super) taking_over: Option<TakingOver>,
 }
 
 /// What is left of [`Heritage`] once the table and its like are taken.
@@ -82,6 +94,7 @@ pub struct Attendant {
 pub(super) struct Settled {
     close_terminal: bool,
     keep_stderr: bool,
+    foreground: bool,
     /// How long a stop may take; zero: as long as it takes.
     pub exit_timeout: Duration,
 }
@@ -137,6 +150,7 @@ impl Attendant {
             heritage: Settled {
                 close_terminal: heritage.close_terminal,
                 keep_stderr: heritage.keep_stderr,
+                foreground: heritage.foreground,
                 exit_timeout: exit_timeout(),
             },
             own_receiver: heritage.own_receiver,
@@ -148,6 +162,9 @@ impl Attendant {
             open_orders: OpenOrders::default(),
             watch: Watch::default(),
             reloading: Reloading::new(heritage.configuration),
+            invocation: heritage.invocation,
+            outgoing: None,
+            taking_over: None,
         })
     }
 
@@ -185,7 +202,7 @@ impl Attendant {
         match (self.start_failure.take(), self.stop) {
             (Some(why), _) => Err(why),
             (None, Some(Stop::ChildDied)) => Err("a process died while the server started".into()),
-            (None, Some(Stop::Told) | None) => Ok(()),
+            (None, Some(Stop::Told | Stop::Succeeded(_)) | None) => Ok(()),
         }
     }
 
@@ -205,6 +222,10 @@ impl Attendant {
             }
             self.take_orders();
             self.go_on_reloading();
+            self.go_on_upgrading();
+            if self.stop.is_some() {
+                continue;
+            }
             self.replace_dead();
             self.nudge_retiring();
             self.answer_orders();
@@ -223,6 +244,7 @@ impl Attendant {
             self.reloading.next_look(now),
             quarantine::sweep(),
             self.watch.next_look(now),
+            self.outgoing.as_ref().map(|o| o.next_look(now)),
         ];
         due.into_iter().flatten().min()
     }
@@ -230,6 +252,11 @@ impl Attendant {
     /// Whether this is no-fork mode: there are no processes to be changed.
     pub(super) fn is_alone(&self) -> bool {
         self.own_receiver.is_some()
+    }
+
+    /// Whether whoever started the server waits for the end of this process, not of its successor's.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.heritage.foreground && !notify::is_managed()
     }
 
     /// Forks a process for each entry that wants one now.
@@ -242,7 +269,7 @@ impl Attendant {
     }
 
     /// The same once the tree stands: what cannot be forked now is tried again later.
-    fn replace_dead(&mut self) {
+    pub(super) fn replace_dead(&mut self) {
         while let Some(slot) = self.table.wanted(Instant::now()) {
             let Err(why) = self.fork_one(slot) else {
                 continue;
@@ -300,6 +327,17 @@ impl Attendant {
         // While the tree starts or stops nothing is ordered.
         let bell = orders::bell().filter(|_| self.stands && self.stop.is_none());
         fds.extend(bell.map(|bell| PollFd::new(bell, PollFlags::POLLIN)));
+        // Who hears what comes of itself looks each time.
+        fds.extend(
+            self.outgoing
+                .as_ref()
+                .map(|o| PollFd::new(o.fd(), PollFlags::POLLIN)),
+        );
+        fds.extend(
+            self.taking_over
+                .as_ref()
+                .map(|t| PollFd::new(t.fd(), PollFlags::POLLIN)),
+        );
         match poll(&mut fds, notify::until_ping(timeout)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => log::error!("poll: {e}"),
@@ -320,6 +358,7 @@ impl Attendant {
         if has_name && let Some(receiver) = &mut self.own_receiver {
             receiver.work_for_names();
         }
+        self.hear_former();
         notify::tick();
     }
 
@@ -334,12 +373,13 @@ impl Attendant {
             log::error!("BUG: report of a process not understood: {line}");
             return;
         };
+        let can_fail = !self.stands || self.taking_over.as_ref().is_some_and(|t| t.can_fail());
         let Some(entry) = self.table.get_mut(slot) else {
             return;
         };
         match entry.state {
             // The first reason is the one that is told; others may follow from it.
-            State::Starting(_) if !why.is_empty() && !self.stands => {
+            State::Starting(_) if !why.is_empty() && can_fail => {
                 let why = format!("{}: {why}", entry.desc);
                 self.start_failure.get_or_insert(why);
             }
@@ -375,6 +415,7 @@ impl Attendant {
             }
             Ok(Signal::SIGCHLD) => self.reap(),
             Ok(Signal::SIGUSR1) => memory::dump(),
+            Ok(Signal::SIGUSR2) => self.upgrade_on_signal(),
             Ok(Signal::SIGTTIN) => self.change_all(true),
             Ok(Signal::SIGTTOU) => self.change_all(false),
             Ok(Signal::SIGHUP) if settings::get().reload_on_hup => self.reload_on_signal(),
@@ -406,14 +447,19 @@ impl Attendant {
                 }
             }
         }
+        self.bury(&dead);
+    }
+
+    /// Repairs what the dead left, and wants others in their place.
+    pub(super) fn bury(&mut self, dead: &[u16]) {
         if !dead.is_empty() {
-            shared::recover(&dead);
-            self.want_again(&dead);
+            shared::recover(dead);
+            self.want_again(dead);
         }
     }
 
     /// The one place that learns of a death, and reports it.
-    fn child_died(&mut self, pid: Pid, status: WaitStatus) -> Option<u16> {
+    pub(super) fn child_died(&mut self, pid: Pid, status: WaitStatus) -> Option<u16> {
         let Some(entry) = self.table.by_pid(pid) else {
             log::debug!("process {pid}, which is not of the table, ended");
             return None;
@@ -452,7 +498,7 @@ impl Attendant {
     }
 
     /// What the dead held was repaired: they are replaced, unless the tree stops or did not stand yet.
-    fn want_again(&mut self, dead: &[u16]) {
+    pub(super) fn want_again(&mut self, dead: &[u16]) {
         if self.stop.is_some() {
             return;
         }

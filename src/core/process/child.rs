@@ -112,7 +112,9 @@ fn work(entry: &Entry, resolver: Option<Resolver>) -> Result<(), String> {
             run();
             Ok(())
         }
-        Role::ConfigCheck => Err("BUG: it has a life of its own".into()),
+        Role::ConfigCheck | Role::Successor | Role::Former => {
+            Err("BUG: it has a life of its own".into())
+        }
     }
 }
 

@@ -66,9 +66,19 @@ pub fn registered_procs() -> u32 {
 
 /// Closes the list and puts what it holds into the table.
 pub(super) fn take_into(table: &mut Table) {
+    put(table, take());
+}
+
+/// Closes the list; what it holds.
+pub(super) fn take() -> Vec<ProcessSpec> {
     let mut registered = REGISTERED.lock();
     registered.closed = true;
-    for spec in registered.specs.drain(..) {
+    std::mem::take(&mut registered.specs)
+}
+
+/// Puts processes into the table.
+pub(super) fn put(table: &mut Table, specs: Vec<ProcessSpec>) {
+    for spec in specs {
         for _ in 0..spec.count {
             table.add(Role::Module(spec.run), spec.rank, spec.desc.clone());
         }

@@ -2,7 +2,7 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `reload`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
+//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `reload`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `upgrade/`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
@@ -49,6 +49,7 @@ mod timer;
 pub mod title;
 mod udp_receiver;
 mod unixsock_server;
+mod upgrade;
 mod usage;
 mod watch;
 
@@ -60,10 +61,11 @@ pub use metrics::METRICS;
 pub use no_fork::OwnReceiver;
 pub use panics::install_panic_hook;
 pub use reload::{Change, Checked, Configuration};
-pub use shared::{ProcessInfo, describe, max_procs, process_count, processes};
+pub use shared::{ProcessInfo, describe, is_child, max_procs, process_count, processes};
 pub use shutdown::{clean_up, say_thanks};
 pub use signals::{Attended, idle, is_retiring, stop_if_told, stop_unless_busy};
 pub use stream_server::serve_streams;
 pub use table::{Entry, Role, State, Table, rank};
 pub use unixsock_server::{UnixSockSpec, serve_unixsock};
 pub(in crate::core) use unixsock_server::{remove_unixsock, serve_core_unixsock};
+pub use upgrade::{Invocation, Legacy, SCRATCH};

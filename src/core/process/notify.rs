@@ -75,6 +75,19 @@ pub(super) fn until_ping(timeout: PollTimeout) -> PollTimeout {
     }
 }
 
+/// Whether there is a manager that can be told of another main process.
+pub(super) fn is_managed() -> bool {
+    MANAGER.get().is_some()
+}
+
+/// Another process is the main one from now on. Only the one before can tell this.
+pub(super) fn succeeded(pid: i32) {
+    if let Some(manager) = MANAGER.get() {
+        manager.told.lock().processes = 0;
+        manager.send(&format!("MAINPID={pid}"));
+    }
+}
+
 /// The server was told to stop, or has to.
 pub fn stopping() {
     if let Some(manager) = MANAGER.get() {

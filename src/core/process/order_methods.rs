@@ -40,6 +40,11 @@ pub(super) const METHODS: &[RpcMethod] = &[
         "Goes back to the configuration before.",
     ),
     method(
+        "core.upgrade",
+        upgrade,
+        "Starts the program file anew and lets it take over; returns its pid once all processes are its own.",
+    ),
+    method(
         "core.generation",
         generation,
         "Returns which configuration is in force, since when, and which was before.",
@@ -90,6 +95,20 @@ fn reload(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
 
 fn rollback(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
     orders::carry_out(ctx, Verb::RollBack, b"", show_reloaded)
+}
+
+fn upgrade(ctx: &mut dyn RpcContext) -> Result<(), RpcFault> {
+    orders::carry_out(ctx, Verb::Upgrade, b"", show_upgraded)
+}
+
+/// The number of the generation in a line, then the pid of the attendant.
+fn show_upgraded(answer: &[u8]) -> Vec<RpcValue> {
+    let answer = String::from_utf8_lossy(answer);
+    let (generation, pid) = answer.split_once('\n').unwrap_or((&answer, ""));
+    vec![RpcValue::Struct(vec![
+        ("generation", number_of(generation)),
+        ("pid", number_of(pid)),
+    ])]
 }
 
 /// The number of the generation in a line, then the warnings.

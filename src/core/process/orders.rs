@@ -6,12 +6,12 @@
 //! who gave an order and died or lost patience leaves a place that is cleared without him.
 
 use super::idle;
+use crate::core::net::inherited;
 use crate::core::rpc::{RpcContext, RpcEnd, RpcFault, RpcRest, RpcValue};
 use crate::ipc::{
     LockRank, ShmEvent, ShmMutex, ShmStr, ShmTag, mutex_owner, note_change, process_slot, ranked,
     register_recovery, seize_mutex, shm_static,
 };
-use rustix::event::{EventfdFlags, eventfd};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -39,6 +39,8 @@ crate::shm_enum! {
         Generation = 3,
         /// Kills a process and tells its replacement: number in the table, or pid.
         Replace = 4,
+        /// Starts the program anew and lets it take over; no text.
+        Upgrade = 5,
     }
 }
 
@@ -110,11 +112,10 @@ pub(super) fn create() -> Result<(), String> {
         shm_static(ranked(LockRank::ORDERS, letter), ShmTag::CORE)
     };
     let places: Result<_, _> = (0..PLACES).map(place).collect();
-    let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
     let orders = Orders {
         places: places.map_err(full)?,
         answered: shm_static(ShmEvent::new(), ShmTag::CORE).map_err(full)?,
-        bell: eventfd(0, flags).map_err(|why| format!("eventfd: {why}"))?,
+        bell: inherited::bell("orders").map_err(|why| format!("eventfd: {why}"))?,
     };
     ORDERS.get_or_init(|| orders);
     register_recovery(|dead| dead.iter().for_each(|&slot| recover(slot)));

@@ -4,6 +4,7 @@
 //! instance proves that a pid file is its own by the record lock which it holds on the open file; the
 //! kernel drops that lock with the process, however it ends.
 
+use crate::core::net::inherited;
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -20,7 +21,6 @@ pub struct PidFile {
 impl PidFile {
     /// Writes the pid of this process. An old file is replaced when the process in it is gone.
     pub fn create(path: &Path) -> Result<PidFile, String> {
-        let shown = path.display();
         let mut pid_file = loop {
             let opened = PidFile::open_locked(path, true)?;
             // Whoever held the lock until now may have removed the file.
@@ -29,9 +29,36 @@ impl PidFile {
             }
         };
         check_old(&mut pid_file.file, path)?;
-        write_number(&mut pid_file.file, std::process::id())
-            .map_err(|e| format!("unable to write pid file {shown}: {e}"))?;
+        pid_file.write()?;
         Ok(pid_file)
+    }
+
+    /// Takes over the file of the program that this one takes the place of. That one has the lock still: see
+    /// [`PidFile::lock`].
+    pub fn take_over(path: &Path) -> Result<PidFile, String> {
+        let name = offered_as(path);
+        let Some(file) = inherited::take(&name) else {
+            return PidFile::create(path);
+        };
+        let mut pid_file = PidFile {
+            path: path.to_owned(),
+            file: file.into(),
+        };
+        pid_file.write()?;
+        Ok(pid_file)
+    }
+
+    /// Locks a file that was taken over; whether that was possible.
+    pub fn lock(&self) -> bool {
+        fcntl_lock(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    }
+
+    fn write(&mut self) -> Result<(), String> {
+        let shown = self.path.display();
+        write_number(&mut self.file, std::process::id())
+            .map_err(|e| format!("unable to write pid file {shown}: {e}"))?;
+        inherited::offer(&offered_as(&self.path), &self.file);
+        Ok(())
     }
 
     /// Whether [`PidFile::create`] can succeed, as far as an existing file says. Nothing is changed.
@@ -78,6 +105,10 @@ impl PidFile {
             _ => false,
         }
     }
+}
+
+fn offered_as(path: &Path) -> String {
+    format!("pid file {}", path.display())
 }
 
 /// Judges what an existing file holds: nothing, a pid, or something that is no pid file at all.

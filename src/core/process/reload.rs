@@ -138,7 +138,29 @@ impl Reloading {
         Ok(self.last)
     }
 
-    fn end(&mut self, attempt: Attempt, answer: Answer) {
+    /// The same for what does not go together with another change.
+    pub(super) fn begin_alone(&mut self) -> Result<Attempt, RpcFault> {
+        if self.replacing.is_some() {
+            return Err(RpcFault::new(503, "Processes are being replaced already"));
+        }
+        self.begin()
+    }
+
+    /// All processes of older generations are to be replaced.
+    pub(super) fn replace_all(&mut self) {
+        let text = String::new();
+        self.replacing = Some(Replacing {
+            attempt: self.last,
+            text,
+        });
+    }
+
+    /// Whether there are some still.
+    pub(super) fn is_replacing(&self) -> bool {
+        self.replacing.is_some()
+    }
+
+    pub(super) fn end(&mut self, attempt: Attempt, answer: Answer) {
         match &answer {
             Ok(_) => log::info!("INFO: generation {} is in force", self.generation),
             Err(fault) => log::error!("ERROR: {}", fault.reason.trim_end()),
@@ -165,7 +187,7 @@ impl Attendant {
 
     /// Begins to read the configuration again.
     pub(super) fn reload(&mut self) -> Result<Attempt, RpcFault> {
-        let attempt = self.reloading.begin()?;
+        let attempt = self.begin_change()?;
         let refused = |why: String| RpcFault::new(500, why);
         // Each process is replaced by one that needs a place of its own.
         self.room_for_one().map_err(refused)?;
@@ -183,7 +205,7 @@ impl Attendant {
 
     /// Goes back to the configuration before.
     pub(super) fn roll_back(&mut self) -> Result<Attempt, RpcFault> {
-        let attempt = self.reloading.begin()?;
+        let attempt = self.begin_change()?;
         self.room_for_one().map_err(|why| RpcFault::new(500, why))?;
         let configuration = self.reloading.configuration.as_mut();
         let change = configuration.map(|c| c.roll_back());
@@ -194,6 +216,13 @@ impl Attendant {
             }
             Err(why) => Err(RpcFault::new(409, why)),
         }
+    }
+
+    fn begin_change(&mut self) -> Result<Attempt, RpcFault> {
+        if self.outgoing.is_some() {
+            return Err(RpcFault::new(503, "An upgrade is under way"));
+        }
+        self.reloading.begin()
     }
 
     fn room_for_one(&self) -> Result<(), String> {
@@ -297,7 +326,7 @@ impl Attendant {
     }
 
     /// Receivers of sockets that are no longer listened on go, those of new ones come.
-    fn follow_sockets(&mut self, children: Option<usize>) {
+    pub(super) fn follow_sockets(&mut self, children: Option<usize>) {
         let udp = &net::listeners().udp;
         let others: Vec<u16> = self
             .table
@@ -389,7 +418,12 @@ fn can_be_two(entry: &Entry) -> bool {
     match entry.role {
         Role::UdpReceiver(..) => true,
         Role::Module(_) => matches!(entry.rank, rank::PROC_RPC | rank::PROC_UNIXSOCK),
-        Role::SlowTimer | Role::Timer | Role::DnsResolver | Role::ConfigCheck => false,
+        Role::SlowTimer
+        | Role::Timer
+        | Role::DnsResolver
+        | Role::ConfigCheck
+        | Role::Successor
+        | Role::Former => false,
     }
 }
 

@@ -88,8 +88,9 @@ impl Attendant {
             shared::vacate(slot);
             return false;
         }
-        let is_check = matches!(entry.role, Role::ConfigCheck);
-        if entry.stays() && !is_check && successor.is_none() {
+        let role = entry.role;
+        let ends = matches!(role, Role::ConfigCheck | Role::Successor);
+        if entry.stays() && !ends && successor.is_none() {
             return false;
         }
         if let Some(successor) = successor.and_then(|slot| self.table.get_mut(slot)) {
@@ -97,8 +98,15 @@ impl Attendant {
         }
         self.table.remove(slot);
         shared::vacate(slot);
-        if is_check {
-            self.check_ended(slot);
+        match role {
+            Role::ConfigCheck => self.check_ended(slot),
+            Role::Successor => self.successor_ended(slot),
+            Role::UdpReceiver(..)
+            | Role::SlowTimer
+            | Role::Timer
+            | Role::DnsResolver
+            | Role::Module(_)
+            | Role::Former => {}
         }
         true
     }
@@ -115,7 +123,9 @@ impl Attendant {
 
     /// How long until somebody has to be nudged; `None`: nobody is retired.
     pub(super) fn next_nudge(&self, now: Instant) -> Option<Duration> {
-        let leaving = self.table.entries().iter().filter_map(|e| e.leave);
+        let there = |e: &&Entry| matches!(e.state, State::Retiring(_));
+        let there = self.table.entries().iter().filter(there);
+        let leaving = there.filter_map(|e| e.leave);
         leaving.map(|l| l.due.saturating_duration_since(now)).min()
     }
 }

@@ -6,6 +6,7 @@ use super::reload::Attempt;
 use super::replace::Replaced;
 use super::scale::Concerned;
 use crate::core::rpc::RpcFault;
+use nix::unistd::Pid;
 use std::time::{Duration, Instant};
 
 /// So long an answer may wait until the processes are as they were ordered to be; then it tells how far they
@@ -89,12 +90,54 @@ impl Attendant {
         }
     }
 
+    /// Answers everything that is open, as it is now, but what waits for `attempt`.
+    pub(super) fn answer_all_but(&mut self, attempt: Attempt) {
+        let now = Instant::now();
+        let mut kept = Vec::new();
+        let open = &mut self.open_orders.open;
+        open.retain(|o| {
+            let waits = matches!(o.work, Work::Reload(own) if own == attempt);
+            if waits {
+                kept.push((o.ticket, o.until));
+            }
+            !waits
+        });
+        open.iter_mut().for_each(|o| o.until = now);
+        self.answer_until_all_are();
+        let waiting = |(ticket, until)| Open {
+            ticket,
+            work: Work::Reload(attempt),
+            until,
+        };
+        self.open_orders.open = kept.into_iter().map(waiting).collect();
+    }
+
+    /// Another program is in office: tells who has ordered it.
+    pub(super) fn end_upgrade(&mut self, attempt: Attempt, pid: Pid) {
+        self.reloading.generation += 1;
+        let generation = self.reloading.generation;
+        let answer = Ok(format!("{generation}\n{pid}").into_bytes());
+        self.reloading.end(attempt, answer);
+        self.answer_until_all_are();
+    }
+
+    fn answer_until_all_are(&mut self) {
+        for _ in 0..100 {
+            self.answer_orders();
+            if self.open_orders.open.is_empty() {
+                return;
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
     fn begin(&mut self, order: &Order) -> Work {
         let begun = match order.verb {
             Verb::Children => self.order_children(&order.text).map(Work::Children),
             Verb::Replace => self.order_replace(&order.text).map(Work::Replace),
             Verb::Reload => self.reload().map(Work::Reload),
             Verb::RollBack => self.roll_back().map(Work::Reload),
+            Verb::Upgrade => self.upgrade().map(Work::Reload),
             Verb::Generation => Ok(Work::Done(self.generation_answer())),
         };
         begun.unwrap_or_else(|fault| Work::Done(Err(fault)))

@@ -9,9 +9,11 @@ use crate::ipc::{
     self, FIRST_THREAD_SLOT, ProcEntry, ProcState, ProcTable, RawShmMutex, Reclaimed,
     recover_processes, set_stuck_hook,
 };
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// Entries kept free at least for processes that are added while the server runs.
 const SPARE: usize = 32;
@@ -45,13 +47,15 @@ pub(super) fn create(tree: usize) -> Result<(), String> {
     let size = (wanted + wanted.max(SPARE)).min(usize::from(FIRST_THREAD_SLOT));
     let full = |_| "out of shared memory for the process table".to_string();
     let table = ProcTable::create(size).map_err(full)?;
+    let size = table.capacity();
     stats::create(size).map_err(full)?;
     if settings::get().script_stats {
         stats::script::create(size).map_err(full)?;
     }
     TABLE.get_or_init(|| table);
     set_stuck_hook(rescue_from_the_dead);
-    if let Some(attendant) = table.entry(0) {
+    // Where there is an attendant in office, this is none yet.
+    if let Some(attendant) = table.entry(0).filter(|_| !ipc::is_taken_over()) {
         attendant.set_desc("main");
         attendant.set_pid(std::process::id() as i32);
         attendant.set_state(ProcState::Running);
@@ -76,6 +80,11 @@ pub(super) fn enter(slot: u16) {
     if let Some(entry) = TABLE.get().and_then(|table| table.entry(slot)) {
         MINE.get_or_init(|| entry);
     }
+}
+
+/// Whether the attendant has forked this process; false in the attendant itself, and in one that is to take over.
+pub fn is_child() -> bool {
+    MINE.get().is_some()
 }
 
 /// Notes whether this process waits for work.
@@ -181,6 +190,75 @@ fn rescue_from_the_dead(lock: &RawShmMutex, owner: u16) {
     }
 }
 
+/// In the attendant in office: the process `successor` of `slot` takes its place, and gives it its own.
+pub(super) fn hand_over(slot: u16, successor: i32) {
+    if let Some(table) = TABLE.get()
+        && let (Some(office), Some(former)) = (table.entry(0), table.entry(slot))
+    {
+        former.set_desc("former attendant");
+        former.set_state(ProcState::Stopping);
+        former.set_pid(std::process::id() as i32);
+        office.set_pid(successor);
+    }
+}
+
+/// In the attendant that handed over to the process of `slot`, which is dead: it is in office again.
+pub(super) fn take_office(slot: u16) {
+    if let Some(table) = TABLE.get()
+        && let (Some(office), Some(former)) = (table.entry(0), table.entry(slot))
+    {
+        office.set_pid(std::process::id() as i32);
+        office.set_desc("attendant");
+        former.set_pid(0);
+        table.count_down();
+    }
+}
+
+/// Whether the process of `slot` counts as living.
+pub(super) fn is_listed(slot: u16) -> bool {
+    let entry = TABLE.get().and_then(|table| table.entry(slot));
+    entry.is_some_and(|entry| entry.pid() != 0)
+}
+
+/// Ends every process that is neither the attendant nor in one of these slots: their attendant is dead. Their slots.
+pub(super) fn end_others(known: &[u16]) -> Vec<u16> {
+    let entries = TABLE.get().into_iter().flat_map(|table| table.iter());
+    let others = entries.filter(|(slot, e)| *slot != 0 && e.pid() != 0 && !known.contains(slot));
+    let others: Vec<(u16, i32)> = others.map(|(slot, e)| (slot, e.pid())).collect();
+    for &(slot, pid) in &others {
+        end_process(Pid::from_raw(pid));
+        died(slot);
+    }
+    others.into_iter().map(|(slot, _)| slot).collect()
+}
+
+/// Waits a moment for the end of a process that is not this one's child, then kills it.
+pub(super) fn end_process(pid: Pid) {
+    for round in 0..200 {
+        if has_ended(pid) {
+            return;
+        }
+        if round == 100 {
+            // It may have ended meanwhile.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    log::error!("ERROR: process {pid} does not end");
+}
+
+/// Whether a process that may not be this one's child has ended: it is gone, or nobody has waited for it yet.
+fn has_ended(pid: Pid) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return true;
+    };
+    // The state stands behind the name, which is in parentheses.
+    let state = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.trim_start().chars().next());
+    matches!(state, Some('Z' | 'X'))
+}
+
 /// Whether the process of `slot` has ended and was not reaped.
 fn is_dead(slot: u16) -> bool {
     let pid = TABLE
@@ -190,7 +268,11 @@ fn is_dead(slot: u16) -> bool {
     let Some(pid @ 1..) = pid else { return false };
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     let state = waitid(Id::Pid(Pid::from_raw(pid)), flags);
-    state.is_ok_and(|state| state != WaitStatus::StillAlive)
+    match state {
+        Ok(state) => state != WaitStatus::StillAlive,
+        // A child of the program that this one takes over from.
+        Err(_) => has_ended(Pid::from_raw(pid)),
+    }
 }
 
 /// How many processes the tree has, the attendant included.

@@ -46,6 +46,10 @@ pub enum Role {
     Module(fn()),
     /// Reads another ser.cfg, tells what is wrong with it, and ends.
     ConfigCheck,
+    /// The program that is to take over.
+    Successor,
+    /// A process of the program before that has no place here.
+    Former,
 }
 
 /// What became of an entry.
@@ -87,6 +91,21 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// One that wants a process, of the oldest generation.
+    pub fn new(slot: u16, role: Role, rank: i32, desc: String) -> Entry {
+        Entry {
+            slot,
+            role,
+            rank,
+            desc,
+            state: State::Wanted,
+            respawn: Respawn::default(),
+            leave: None,
+            generation: 0,
+            replaces: None,
+        }
+    }
+
     /// The pid, while there is a process.
     pub fn pid(&self) -> Option<Pid> {
         match self.state {
@@ -113,7 +132,9 @@ impl Entry {
             | Role::Timer
             | Role::DnsResolver
             | Role::Module(_)
-            | Role::ConfigCheck => None,
+            | Role::ConfigCheck
+            | Role::Successor
+            | Role::Former => None,
         }
     }
 
@@ -193,8 +214,7 @@ impl Table {
     }
 
     fn add_timers(&mut self) {
-        self.add(Role::SlowTimer, rank::PROC_TIMER, "slow timer".into());
-        self.add(Role::Timer, rank::PROC_TIMER, "timer".into());
+        self.add_missing(false);
     }
 
     /// Wants the process that looks names up.
@@ -206,20 +226,30 @@ impl Table {
     pub fn add(&mut self, role: Role, rank: i32, desc: String) -> u16 {
         let taken = self.entries.iter().map(|e| i32::from(e.slot));
         let slot = first_free(1, taken.collect()) as u16;
-        let entry = Entry {
-            slot,
-            role,
-            rank,
-            desc,
-            state: State::Wanted,
-            respawn: Respawn::default(),
-            leave: None,
-            generation: 0,
-            replaces: None,
-        };
-        let at = self.entries.partition_point(|e| e.slot < slot);
-        self.entries.insert(at, entry);
+        self.place(Entry::new(slot, role, rank, desc));
         slot
+    }
+
+    /// Puts an entry where it belongs; nobody else has its slot.
+    pub fn place(&mut self, entry: Entry) {
+        let at = self.entries.partition_point(|e| e.slot < entry.slot);
+        self.entries.insert(at, entry);
+    }
+
+    /// Wants the processes of which there is one in every server, as far as they are not there.
+    pub fn add_missing(&mut self, resolver: bool) {
+        let has = |table: &Table, is_it: fn(&Role) -> bool| {
+            table.entries.iter().any(|e| e.stays() && is_it(&e.role))
+        };
+        if !has(self, |role| matches!(role, Role::SlowTimer)) {
+            self.add(Role::SlowTimer, rank::PROC_TIMER, "slow timer".into());
+        }
+        if !has(self, |role| matches!(role, Role::Timer)) {
+            self.add(Role::Timer, rank::PROC_TIMER, "timer".into());
+        }
+        if resolver && !has(self, |role| matches!(role, Role::DnsResolver)) {
+            self.add_resolver();
+        }
     }
 
     /// Forgets an entry whose process is gone, or that never had one.

@@ -16,7 +16,7 @@ pub mod work;
 
 pub use counter::Counter;
 
-use crate::ipc::{ShmFull, ShmRows, ShmTag};
+use crate::ipc::{ShmFull, ShmRows, ShmTag, named};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const COUNTERS: usize = Counter::ALL.len();
@@ -67,7 +67,9 @@ static ROWS: ShmRows<Row> = ShmRows::new();
 
 /// Makes rows for `processes`. Before the first fork; the first call counts.
 pub fn create(processes: usize) -> Result<(), ShmFull> {
-    ROWS.create(processes, 1, ShmTag::CORE)?;
+    // Cells of other names in another order are others.
+    let names: Vec<&str> = Counter::ALL.iter().map(|c| c.name()).collect();
+    named(&names.join(" "), || ROWS.create(processes, 1, ShmTag::CORE))?;
     work::create(processes)
 }
 

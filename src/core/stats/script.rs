@@ -6,7 +6,7 @@
 
 use super::histogram::{BUCKETS, Sums, bucket};
 use super::{add, cycles};
-use crate::ipc::{ShmFull, ShmRows, ShmTag};
+use crate::ipc::{ShmFull, ShmRows, ShmTag, named};
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -79,8 +79,12 @@ pub fn command(module: &'static str, name: &'static str) -> usize {
 /// Makes rows for `processes` and switches measuring on; once ser.cfg is compiled, before the first fork.
 pub fn create(processes: usize) -> Result<(), ShmFull> {
     let names = NAMES.read();
-    ROUTES.create(processes, names.routes.len(), ShmTag::CORE)?;
-    COMMANDS.create(processes, names.commands.len(), ShmTag::CORE)?;
+    named(&format!("{:?}", names.routes), || {
+        ROUTES.create(processes, names.routes.len(), ShmTag::CORE)
+    })?;
+    named(&format!("{:?}", names.commands), || {
+        COMMANDS.create(processes, names.commands.len(), ShmTag::CORE)
+    })?;
     ON.store(true, Ordering::Relaxed);
     Ok(())
 }

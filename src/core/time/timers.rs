@@ -5,7 +5,8 @@ use super::{PERIODIC, s_to_ticks};
 use crate::core::isolation;
 use crate::core::stats::activity::Task;
 use crate::ipc::{
-    Advance, Due, ONE_SHOT, ShmFull, ShmTag, TimerError, TimerNode, Wheel, settle, shm_static,
+    Advance, Due, ONE_SHOT, ShmFull, ShmTag, TimerError, TimerNode, Wheel, is_taken_over, named,
+    number_of, settle, shm_static,
 };
 use parking_lot::RwLock;
 use std::hash::{BuildHasher, RandomState};
@@ -35,27 +36,37 @@ impl HandlerId {
     }
 }
 
+crate::shm_struct! {
+    /// A tick of the wheel, and when it was.
+    struct Epoch {
+        tick: u32,
+        /// Since the machine was started.
+        nanoseconds: u64,
+    }
+}
+
 /// The wheel and how its clock follows the machine's.
 struct Clockwork {
     wheel: &'static Wheel,
-    start_tick: u32,
-    start_time: Duration,
+    epoch: &'static Epoch,
 }
 
 static CLOCKWORK: OnceLock<Clockwork> = OnceLock::new();
-static HANDLERS: RwLock<Vec<Handler>> = RwLock::new(Vec::new());
-static LEGACY: RwLock<Vec<(LegacyTimer, u64)>> = RwLock::new(Vec::new());
+/// By their numbers; none where another program had one that this one has not.
+static HANDLERS: RwLock<Vec<Option<Handler>>> = RwLock::new(Vec::new());
+static LEGACY: RwLock<Vec<Option<(LegacyTimer, u64)>>> = RwLock::new(Vec::new());
 static LEGACY_HANDLER: OnceLock<Option<HandlerId>> = OnceLock::new();
 
 /// Makes the wheel, at a random tick as SER does. In the attendant, once the segment exists.
 pub(in crate::core) fn create() -> Result<(), ShmFull> {
     let start_tick = RandomState::new().hash_one(std::process::id()) as u32;
-    let wheel = Wheel::create(start_tick, ShmTag::CORE)?;
-    CLOCKWORK.get_or_init(|| Clockwork {
-        wheel,
-        start_tick,
-        start_time: since_boot(),
-    });
+    let epoch = Epoch {
+        tick: start_tick,
+        nanoseconds: since_boot().as_nanos() as u64,
+    };
+    let epoch = shm_static(epoch, ShmTag::CORE)?;
+    let wheel = Wheel::create(epoch.tick, ShmTag::CORE)?;
+    CLOCKWORK.get_or_init(|| Clockwork { wheel, epoch });
     Ok(())
 }
 
@@ -63,12 +74,20 @@ pub(super) fn wheel() -> Option<&'static Wheel> {
     CLOCKWORK.get().map(|c| c.wheel)
 }
 
-/// Registers a handler; before the first fork, from a module's `init`. `None`: there are 65536 already.
-pub fn register_handler(handler: Handler) -> Option<HandlerId> {
-    let mut handlers = HANDLERS.write();
-    let number = u16::try_from(handlers.len()).ok()?;
-    handlers.push(handler);
+/// Registers a handler under a name that is its own (say `tm: repeat`); before the first fork, from a module's `init`.
+/// `None`: there are too many already.
+pub fn register_handler(name: &str, handler: Handler) -> Option<HandlerId> {
+    let number = number_of("timer handler", name)?;
+    put(&mut HANDLERS.write(), number, handler);
     Some(HandlerId(number))
+}
+
+fn put<T>(places: &mut Vec<Option<T>>, number: u16, what: T) {
+    let number = usize::from(number);
+    if places.len() <= number {
+        places.resize_with(number + 1, || None);
+    }
+    places[number] = Some(what);
 }
 
 /// Starts `timer`, due in `delta` ticks. A timer that ran or was deleted needs
@@ -104,33 +123,50 @@ pub fn timer_allow_del() {
 }
 
 /// SER's register_timer: `timer(seconds, param)` is called in the slow timer process every `interval`
-/// seconds, for the first time one interval from now. From a module's `init`.
-pub fn register_timer(timer: LegacyTimer, param: u64, interval: u32) -> Result<(), String> {
-    let id = LEGACY_HANDLER.get_or_init(|| register_handler(run_legacy));
-    let id = id.ok_or("too many timer handlers")?;
-    let number = {
-        let mut legacy = LEGACY.write();
-        legacy.push((timer, param));
-        legacy.len() as u64 - 1
-    };
-    let node = shm_static(id.slow_timer(number), ShmTag::CORE)
-        .map_err(|_| "out of shared memory for a timer")?;
-    timer_add(node, s_to_ticks(interval)).map_err(|e| e.to_string())
+/// seconds, for the first time one interval from now. From a module's `init`. The name (say `usrloc: expire`) is that
+/// of this timer alone.
+pub fn register_timer(
+    name: &str,
+    timer: LegacyTimer,
+    param: u64,
+    interval: u32,
+) -> Result<(), String> {
+    let id = LEGACY_HANDLER.get_or_init(|| register_handler("legacy timer", run_legacy));
+    let number = id.and_then(|id| Some((id, number_of("legacy timer", name)?)));
+    let (id, number) = number.ok_or("too many timers")?;
+    put(&mut LEGACY.write(), number, (timer, param));
+    let node = named(name, || {
+        shm_static(id.slow_timer(number.into()), ShmTag::CORE)
+    })
+    .map_err(|_| "out of shared memory for a timer")?;
+    timer_begin(node, s_to_ticks(interval)).map_err(|e| e.to_string())
+}
+
+/// Starts a timer that was made by [`shm_static`], unless another program has: there it goes on as it is.
+pub fn timer_begin(timer: &'static TimerNode, delta: u32) -> Result<(), TimerError> {
+    match timer_add(timer, delta) {
+        Err(TimerError::Active) if is_taken_over() => Ok(()),
+        result => result,
+    }
 }
 
 fn run_legacy(_tick: u32, number: u64) -> u32 {
-    let entry = LEGACY.read().get(number as usize).copied();
-    if let Some((timer, param)) = entry {
-        let seconds = super::get_ticks();
-        // A panic costs this one call.
-        isolation::task(Task::Timer, "a module's timer", || timer(seconds, param));
-    }
+    let entry = LEGACY.read().get(number as usize).copied().flatten();
+    // Nobody any more, if another program had it.
+    let Some((timer, param)) = entry else {
+        return ONE_SHOT;
+    };
+    let seconds = super::get_ticks();
+    // A panic costs this one call.
+    isolation::task(Task::Timer, "a module's timer", || timer(seconds, param));
     PERIODIC
 }
 
 /// Calls the handler of a due timer. One that panics ends its timer.
 fn call(due: Due) -> u32 {
-    let handler = HANDLERS.read().get(usize::from(due.callback)).copied();
+    let handlers = HANDLERS.read();
+    let handler = handlers.get(usize::from(due.callback)).copied().flatten();
+    drop(handlers);
     let Some(handler) = handler else {
         log::error!("BUG: timer with unknown handler {}", due.callback);
         return ONE_SHOT;
@@ -145,8 +181,9 @@ fn call(due: Due) -> u32 {
 impl Clockwork {
     /// The tick that the machine's clock is in.
     fn now(&self) -> u32 {
-        let passed = whole_ticks(since_boot().saturating_sub(self.start_time));
-        self.start_tick.wrapping_add(passed as u32)
+        let start = Duration::from_nanos(self.epoch.nanoseconds);
+        let passed = whole_ticks(since_boot().saturating_sub(start));
+        self.epoch.tick.wrapping_add(passed as u32)
     }
 }
 
@@ -195,6 +232,7 @@ pub(in crate::core) fn wait_slow(limit: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipc::test_segment;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -208,11 +246,10 @@ mod tests {
 
     #[test]
     fn a_legacy_timer_that_panics_is_called_again() {
-        let number = {
-            let mut legacy = LEGACY.write();
-            legacy.push((count, 3));
-            legacy.len() as u64 - 1
-        };
+        test_segment();
+        let number = number_of("legacy timer", "of a test").unwrap();
+        put(&mut LEGACY.write(), number, (count, 3));
+        let number = u64::from(number);
         for _ in 0..3 {
             assert_eq!(run_legacy(0, number), PERIODIC);
         }
@@ -231,7 +268,8 @@ mod tests {
 
     #[test]
     fn a_handler_gets_tick_and_data_and_says_when_it_wants_to_run_again() {
-        let id = register_handler(|tick, data| tick + data as u32).unwrap();
+        test_segment();
+        let id = register_handler("of a test", |tick, data| tick + data as u32).unwrap();
         let due = Due {
             callback: id.0,
             data: 5,

@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64};
 use super::central::Central;
 use super::pages::Pages;
 use super::tag::TagNames;
+use crate::ipc::layout::{mix, text};
+use crate::ipc::roots::Roots;
 use crate::ipc::slot::{MAX_PROCESSES, ProcArea};
 
 /// Unit of the page heap: 16 KiB.
@@ -35,6 +37,27 @@ const MAP_ENTRY: u64 = size_of::<super::pages::Granule>() as u64;
 const AREAS: u64 = (size_of::<Header>() as u64).next_multiple_of(4096);
 const MAP: u64 = (AREAS + (MAX_PROCESSES * size_of::<ProcArea>()) as u64).next_multiple_of(4096);
 
+/// What a program that maps the segment later must have the same.
+pub const SHAPE: u64 = {
+    let mut shape = text("segment");
+    let sizes = [
+        size_of::<Header>() as u64,
+        size_of::<ProcArea>() as u64,
+        MAP_ENTRY,
+        MAX_PROCESSES as u64,
+        GRANULE,
+        MAX_SMALL as u64,
+        CLASSES as u64,
+        cfg!(debug_assertions) as u64,
+    ];
+    let mut i = 0;
+    while i < sizes.len() {
+        shape = mix(shape, sizes[i]);
+        i += 1;
+    }
+    shape
+};
+
 /// Head of the segment.
 #[repr(C, align(64))]
 pub struct Header {
@@ -53,6 +76,9 @@ pub struct Header {
     pub adopted: [AtomicU64; MAX_PROCESSES / 64],
     pub out: Out,
     pub tags: TagNames,
+    pub roots: Roots,
+    /// Sizes of everything in front of the heap, as a number.
+    pub shape: AtomicU64,
     pub pages: Pages,
     pub classes: [Central; CLASSES],
 }

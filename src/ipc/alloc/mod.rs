@@ -191,6 +191,11 @@ impl Heap {
             .store((plan.len >> GRANULE_SHIFT) as u32, Ordering::Relaxed);
         let locks = std::iter::once((&raw const header.tags.lock, LockRank::TAGS, 0))
             .chain(std::iter::once((
+                &raw const header.roots.lock,
+                LockRank::ROOTS,
+                0,
+            )))
+            .chain(std::iter::once((
                 &raw const header.pages.lock,
                 LockRank::ALLOC_PAGES,
                 0,
@@ -208,6 +213,7 @@ impl Heap {
         }
         header.tags.format();
         self.pages_format();
+        header.shape.store(layout::SHAPE, Ordering::Relaxed);
         header.version.store(LAYOUT_VERSION, Ordering::Relaxed);
         header.magic.store(MAGIC, Ordering::Release);
     }

@@ -26,7 +26,7 @@ mod run;
 mod tests;
 
 use super::alloc::{ShmFull, ShmTag};
-use super::boxed::shm_static;
+use super::boxed::shm_static_with;
 use super::fault::point;
 use super::mutex::{sleep, wake};
 use super::rank::LockRank;
@@ -166,16 +166,17 @@ impl Wheel {
     /// Makes a wheel whose clock stands at `start` (SER starts at a random tick). 300 KB.
     pub fn create(start: u32, tag: ShmTag) -> Result<&'static Wheel, ShmFull> {
         LINKED.create(MAX_PROCESSES, 1, tag)?;
-        let slots = buckets(SLOTS as usize, LockRank::WHEEL, tag, lock_index)?;
-        let wheel = Wheel {
-            slots,
-            ticks: AtomicU32::new(start),
-            processed: AtomicU32::new(start),
-            slow_in: AtomicU32::new(0),
-            slow_out: AtomicU32::new(0),
-            running: [const { Running::new() }; 2],
+        let make = || {
+            Ok(Wheel {
+                slots: buckets(SLOTS as usize, LockRank::WHEEL, tag, lock_index)?,
+                ticks: AtomicU32::new(start),
+                processed: AtomicU32::new(start),
+                slow_in: AtomicU32::new(0),
+                slow_out: AtomicU32::new(0),
+                running: [const { Running::new() }; 2],
+            })
         };
-        let wheel = shm_static(wheel, tag)?;
+        let wheel = shm_static_with(tag, make)?;
         register_owner(wheel);
         Ok(wheel)
     }

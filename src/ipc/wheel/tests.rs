@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::*;
+use crate::ipc::shm_static;
 use crate::ipc::tests::{fork_child, wait_child};
 use crate::ipc::{ShmBox, lease_slot, recover_processes, test_segment};
 use proptest::prelude::*;

@@ -11,7 +11,7 @@ use crate::tell;
 use ser::core::module::Args;
 use ser::core::msg::SipMsg;
 use ser::core::receive::script_cb::{POST_SCRIPT_CB, REQ_TYPE_CB, RPL_TYPE_CB, register_script_cb};
-use ser::core::time::{PERIODIC, register_handler, timer_add};
+use ser::core::time::{PERIODIC, register_handler, timer_begin};
 use ser::ipc::{ShmTag, fault, shm_static};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,14 +26,17 @@ pub(crate) fn init() -> Result<(), String> {
     PLANS.get_or_init(|| plans);
     register_script_cb(cancel, POST_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, 0)?;
     for fast in [true, false] {
-        let handler = register_handler(if fast { in_timer } else { in_slow_timer });
+        let handler = match fast {
+            true => register_handler("testmod: fault in the timer", in_timer),
+            false => register_handler("testmod: fault in the slow timer", in_slow_timer),
+        };
         let handler = handler.ok_or("too many handlers")?;
         let timer = match fast {
             true => handler.fast_timer(0),
             false => handler.slow_timer(0),
         };
         let timer = shm_static(timer, ShmTag::CORE).map_err(full)?;
-        timer_add(timer, 1).map_err(|e| e.to_string())?;
+        timer_begin(timer, 1).map_err(|e| e.to_string())?;
     }
     Ok(())
 }

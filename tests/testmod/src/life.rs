@@ -48,7 +48,7 @@ pub(crate) fn init() -> Result<(), String> {
     crate::rpc_process::init()?;
     crate::uac::init()?;
     if TIMER.get() != 0 {
-        register_timer(timer, 0, 1)?;
+        register_timer("testmod: life", timer, 0, 1)?;
     }
     match u32::try_from(WORKERS.get()) {
         Ok(count @ 1..) => register_process(ProcessSpec {

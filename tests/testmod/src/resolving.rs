@@ -13,7 +13,8 @@ static HANDLER: OnceLock<HandlerId> = OnceLock::new();
 
 /// The fixup: a server whose script does not call the function needs no resolver.
 pub(crate) fn register(_args: &mut [Arg]) -> Result<(), String> {
-    let handler = dns::register_handler(resolved).ok_or("too many handlers")?;
+    let handler =
+        dns::register_handler("testmod: resolved", resolved).ok_or("too many handlers")?;
     HANDLER.get_or_init(|| handler);
     Ok(())
 }

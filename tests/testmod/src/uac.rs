@@ -34,12 +34,12 @@ pub(crate) fn init() -> Result<(), String> {
     let dialog = ranked(LockRank::MODULE, ShmStr::EMPTY);
     let bound = Bound {
         tm,
-        callback: tm.0.register_callback(told),
+        callback: tm.0.register_callback("testmod: told", told),
         dialog: shm_static(dialog, ShmTag::CORE).map_err(|_| "no shared memory")?,
     };
     BOUND.get_or_init(|| bound);
     if TIMER_URI.get().is_some() {
-        register_timer(in_timer, 0, 1)?;
+        register_timer("testmod: uac", in_timer, 0, 1)?;
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ pub fn init() -> Result<(), String> {
     let places = Places {
         table: ShmTable::create_ranked(BUCKETS, RANK, table::tag()).map_err(full)?,
         next: shm_static(AtomicU64::new(0), table::tag()).map_err(full)?,
-        callback: crate::callbacks::register(told),
+        callback: crate::callbacks::register("tm: told", told),
     };
     PLACES
         .set(places)

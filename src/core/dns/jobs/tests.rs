@@ -34,7 +34,7 @@ fn task(host: &str, port: u16) -> Task {
 
 fn waiter(test: u64, number: u64) -> Waiter {
     static HANDLER: std::sync::OnceLock<HandlerId> = std::sync::OnceLock::new();
-    let handler = *HANDLER.get_or_init(|| register_handler(note).unwrap());
+    let handler = *HANDLER.get_or_init(|| register_handler("note", note).unwrap());
     Waiter {
         handler,
         data: [test, number, 0, 0],
@@ -85,7 +85,7 @@ fn a_handler_may_ask_for_the_same_name_again() {
             .unwrap();
     }
     let jobs = JOBS.get_or_init(jobs);
-    let handler = register_handler(again).unwrap();
+    let handler = register_handler("again", again).unwrap();
     let data = [2, 0, 0, 0];
     jobs.submit(&task("b.org", 1), Waiter { handler, data })
         .unwrap();

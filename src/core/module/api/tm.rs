@@ -70,8 +70,8 @@ pub struct TmCallbackId(pub u16);
 
 /// What [`super::bind`] finds under `"tm"`, see [`TmApi`].
 pub trait Tm: Send + Sync {
-    /// Gives a callback its number; before the first fork.
-    fn register_callback(&self, callback: TmCallbackFn) -> TmCallbackId;
+    /// Gives a callback its number, by a name that is its own (say `acc: missed call`); before the first fork.
+    fn register_callback(&self, name: &str, callback: TmCallbackFn) -> TmCallbackId;
     /// Calls `id` for every transaction that is made for a request; before the first fork.
     fn on_request_in(&self, id: TmCallbackId, param: u64);
     /// Calls `id` for these events (bits of [`TmEvent`]) of the current transaction; false: there is none.

@@ -14,6 +14,7 @@ pub use reply::Reply;
 pub use request::{Limits, Parsed, Refusal, Request};
 
 use super::clients::{Listener, Next, Out, Talk};
+use super::inherited;
 use reply::State;
 use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
@@ -119,11 +120,13 @@ pub fn listen(text: &str) -> Result<Listener, String> {
     let address = addresses
         .next()
         .ok_or_else(|| format!("{text} has no address"))?;
-    let open = TcpListener::bind(address).and_then(|socket| {
+    let open = || {
+        let socket = TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
         Ok(socket)
-    });
-    let socket = open.map_err(|why| format!("cannot listen on {text}: {why}"))?;
+    };
+    let opened = inherited::take_or(&format!("tcp {address}"), open);
+    let socket = opened.map_err(|why| format!("cannot listen on {text}: {why}"))?;
     if !address.ip().is_loopback() {
         log::warn!(
             "WARNING: HTTP on {address}: whoever reaches it is answered, there is no password"
