@@ -80,6 +80,14 @@ pub(super) use armed::point;
 /// Whether the allocation that is being made is planned to fail.
 pub(super) use armed::fails;
 
+/// With this in the environment a debug build takes every segment of another program for one that it does not understand.
+pub const FOREIGN: &str = "SER_TEST_FOREIGN";
+
+/// Whether that is so.
+pub(super) fn is_foreign() -> bool {
+    AVAILABLE && std::env::var_os(FOREIGN).is_some()
+}
+
 /// Whether this build has faults at all.
 pub const AVAILABLE: bool = cfg!(debug_assertions);
 

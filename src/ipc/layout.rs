@@ -18,7 +18,12 @@ pub const fn mix(hash: u64, value: u64) -> u64 {
 
 /// The number of a name.
 pub const fn text(text: &str) -> u64 {
-    fold(0xcbf2_9ce4_8422_2325, text.as_bytes())
+    bytes(text.as_bytes())
+}
+
+/// The number of some bytes; the same in every program.
+pub const fn bytes(bytes: &[u8]) -> u64 {
+    fold(0xcbf2_9ce4_8422_2325, bytes)
 }
 
 /// FNV-1a.

@@ -19,6 +19,7 @@ use memmap2::{MmapOptions, MmapRaw};
 
 use super::alloc::Heap;
 use super::alloc::layout::{GRANULE, Plan, SHAPE};
+use super::fault;
 use super::roots;
 
 /// First word of a segment: "SERshm" and a zero.
@@ -176,7 +177,7 @@ impl Mapping {
             && header.version.load(Ordering::Relaxed) == LAYOUT_VERSION
             && word(&header.shape) == SHAPE
             && word(&header.len) == length as u64;
-        if !known {
+        if !known || fault::is_foreign() {
             return Err(SegmentError::Foreign("its layout is another"));
         }
         if !header.roots.is_complete() {

@@ -13,11 +13,23 @@ pub struct Site {
 impl Site {
     /// Loads sl, ctl and `modules`; `text` is the rest of ser.cfg.
     pub fn new(modules: &[&str], text: &str, options: &[&str]) -> Site {
+        Site::with_environment(modules, text, options, &[])
+    }
+
+    /// The same with variables in the environment.
+    pub fn with_environment(
+        modules: &[&str],
+        text: &str,
+        options: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Site {
         let setup = Setup::new();
         let config = config(&setup, modules, text);
         std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
         let options = [&["-D", "-D", "-E"], options].concat();
-        let server = setup.foreground(&options);
+        let mut command = setup.command(&options);
+        command.envs(variables.iter().copied());
+        let server = setup.start(command);
         let modules = modules.iter().map(|m| (*m).to_owned()).collect();
         Site {
             setup,

@@ -39,6 +39,18 @@ impl Drop for Ended {
     }
 }
 
+/// The same where the program that takes over has another idea of shared memory.
+fn serving_foreign(modules: &[&str], script: &str) -> Ended {
+    let script = format!("overload_control=no\n{script}");
+    let foreign = [("SER_TEST_FOREIGN", "1")];
+    Ended(Site::with_environment(
+        modules,
+        &script,
+        &["-n", "3"],
+        &foreign,
+    ))
+}
+
 fn serving(modules: &[&str], script: &str) -> Ended {
     let script = format!("overload_control=no\n{script}");
     Ended(Site::new(modules, &script, &["-n", "3"]))
@@ -80,6 +92,17 @@ impl Ended {
         let phone = Phone::new();
         let request = phone.request("OPTIONS", "sip:x@127.0.0.1");
         first_line(&phone.ask(request, self.setup.addr())).to_owned()
+    }
+
+    /// The method that a phone is sent of a call that begins now.
+    fn asked_by_tm(&self, callee: &Phone) -> String {
+        let caller = Phone::new();
+        caller.send(caller.request("INVITE", &uri(callee)), self.setup.addr());
+        let seen = expect(callee, "INVITE");
+        let busy = crate::common::sip::reply(&seen, "600 Busy", "c", "");
+        callee.send(busy, self.setup.addr());
+        expect(callee, "ACK");
+        seen.split(' ').next().expect("a method").to_owned()
     }
 
     fn is_whole(&self) {
@@ -317,6 +340,116 @@ fn upgrades_under_load_lose_no_call() {
         "{round} rounds: {said}\n{log}"
     );
     assert!(!log.contains("ERROR") && !log.contains("BUG"), "{log}");
+    site.is_whole();
+}
+
+/// A script that registers and relays.
+const ALL: &str = "modparam(\"tm\", \"wt_timer\", 500)\n\
+    modparam(\"maxfwd\", \"max_limit\", 255)\n\
+    route { mf_process_maxfwd_header(\"10\"); if (method == \"REGISTER\") { save(\"location\"); break; }\n\
+      if (loose_route()) { t_relay(); break; }\n\
+      record_route();\n\
+      if (!lookup(\"location\")) { sl_send_reply(\"404\", \"Not\"); break; }\n\
+      t_relay(); }\n";
+
+#[test]
+fn with_other_memory_a_call_that_rings_ends_in_the_program_that_it_began_in() {
+    let (caller, callee) = (Phone::new(), Phone::new());
+    let relaying = |failure| format!("debug=3\n{}", relaying(failure));
+    let site = serving_foreign(&["rr", "tm"], &relaying(Some("480")));
+    let first = site.in_office();
+    let (invite, seen) = ring(&site, &caller, &callee);
+    site.rewrite(&relaying(Some("603")));
+    assert_ne!(site.upgrade(), first);
+    assert_eq!(site.asked_by_tm(&callee), "INVITE");
+    // The one before is there for this call alone.
+    let is_there = || {
+        site.setup
+            .read("err")
+            .contains("this one ends what it has begun")
+    };
+    assert!(is_there());
+    // What was sent before comes again: it is the same call.
+    caller.send(&invite, site.setup.addr());
+    expect(&caller, "SIP/2.0 180");
+    let busy = crate::common::sip::reply(&seen, "486 Busy Here", "b", "");
+    callee.send(busy, site.setup.addr());
+    expect(&callee, "ACK");
+    let answer = expect(&caller, "SIP/2.0 480 After");
+    let mut ack = invite.replace("INVITE", "ACK");
+    ack = ack.replace(
+        &format!("To: {}", header(&invite, "To").unwrap()),
+        &format!("To: {}", header(&answer, "To").unwrap()),
+    );
+    caller.send(ack, site.setup.addr());
+    wait_until("nothing is left of the one before", || {
+        let log = site.setup.read("err");
+        log.contains("nothing is left of the program before")
+    });
+    // A new call is the new program's.
+    let (_, seen) = ring(&site, &caller, &callee);
+    let busy = crate::common::sip::reply(&seen, "486 Busy Here", "b", "");
+    callee.send(busy, site.setup.addr());
+    expect(&caller, "SIP/2.0 603 After");
+    let log = site.setup.read("err");
+    assert!(!log.contains("ERROR:") && !log.contains("BUG"), "{log}");
+}
+
+#[test]
+fn with_other_memory_no_registration_and_no_call_is_lost() {
+    let site = serving_foreign(&["rr", "tm", "maxfwd", "usrloc", "registrar"], ALL);
+    let generator = Generator::new(&site);
+    generator.register();
+    let dumped = || {
+        let lines = site.ask("usrloc.dump", &[]);
+        // Seconds pass.
+        let lasting = |line: &String| {
+            let members = line.split(',').filter(|m| !m.starts_with("expires:"));
+            members.collect::<Vec<_>>().join(",")
+        };
+        let mut lines: Vec<_> = lines.iter().map(lasting).collect();
+        lines.sort();
+        lines
+    };
+    let before = dumped();
+    assert!(before.len() >= 50, "{before:?}");
+    let mut calls = generator.call(6_000);
+    let mut round = 0;
+    while calls.try_wait().expect("its state").is_none() {
+        round += 1;
+        site.upgrade();
+    }
+    let said = calls.wait_with_output().expect("its output");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let log = site.setup.read("err");
+    assert!(
+        said.contains("\"ok\": 6000, \"lost\": 0, \"bad\": 0,"),
+        "{round} rounds: {said}\n{log}"
+    );
+    assert!(round > 1, "{round}");
+    assert!(!log.contains("ERROR") && !log.contains("BUG"), "{log}");
+    assert_eq!(dumped(), before);
+    site.is_whole();
+}
+
+#[test]
+fn with_other_memory_a_program_that_fails_leaves_the_old_one_as_it_was() {
+    let site = serving_foreign(&["testmod", "tm"], &answer(201));
+    let pid = site.in_office();
+    for rank in ["1", "-1", "0"] {
+        let fails = format!(
+            "modparam(\"testmod\", \"fail_rank\", {rank})\n{}",
+            answer(202)
+        );
+        site.rewrite(&fails);
+        let said = site.refused();
+        assert!(said.contains("told to fail"), "{rank}: {said}");
+        assert_eq!(site.in_office(), pid);
+        for _ in 0..5 {
+            assert_eq!(site.asked(), "SIP/2.0 201 Fine");
+        }
+    }
+    wait_until("all are back", || site.receivers().len() == 3);
     site.is_whole();
 }
 

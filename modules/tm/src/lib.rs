@@ -58,6 +58,7 @@ mod uac;
 
 use ser::core::module::{Param, ParamKind};
 use ser::core::msg::SipMsg;
+use ser::core::process::finish_first;
 use ser::core::receive::script_cb::{
     POST_SCRIPT_CB, PRE_SCRIPT_CB, REQ_TYPE_CB, RPL_TYPE_CB, register_script_cb,
 };
@@ -112,6 +113,7 @@ fn init() -> Result<(), String> {
     resolving::init()?;
     uac::waiting::init()?;
     api::provide();
+    finish_first(table::unfinished);
     register_script_cb(before, PRE_SCRIPT_CB | REQ_TYPE_CB | RPL_TYPE_CB, 0)?;
     register_script_cb(after, POST_SCRIPT_CB | REQ_TYPE_CB, 0)
 }

@@ -6,6 +6,7 @@
 use crate::tick::NEVER;
 use crate::transaction::Transaction;
 use ser::core::module::api::tm::TransactionId;
+use ser::core::process::key_of;
 use ser::ipc::{BucketGuard, LockRank, Removed, ShmTable, ShmTag};
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
@@ -91,6 +92,13 @@ pub fn count() -> (usize, usize) {
         }
     }
     counts
+}
+
+/// The keys of all transactions, for a program that takes over and cannot go on with them.
+pub fn unfinished(keys: &mut Vec<u64>) {
+    for bucket in all().iter_buckets().filter(|b| !b.looks_empty()) {
+        keys.extend(bucket.lock().iter().filter_map(|t| key_of(&t.request)));
+    }
 }
 
 /// The locked bucket.

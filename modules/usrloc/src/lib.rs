@@ -2,6 +2,7 @@
 //! them under the lock of one hash bucket.
 
 mod attributes;
+mod carry;
 mod contact;
 mod domain;
 mod metrics;
@@ -61,6 +62,7 @@ fn init() -> Result<(), String> {
     params::check()?;
     attributes::init()?;
     sweep::init()?;
+    carry::init();
     api::provide("usrloc", &OFFER);
     Ok(())
 }

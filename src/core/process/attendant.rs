@@ -23,7 +23,7 @@ use crate::core::stats::work;
 use crate::crit;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 use std::fs::File;
@@ -408,7 +408,16 @@ impl Attendant {
     }
 
     fn take_signal(&mut self, number: i32, sender: i32) {
-        match Signal::try_from(number) {
+        let signal = Signal::try_from(number);
+        if let Ok(signal) = signal
+            && !matches!(signal, Signal::SIGCHLD | Signal::SIGPIPE)
+            && let Some(successor) = self.drains_for(signal)
+        {
+            // It may have ended.
+            let _ = kill(successor, signal);
+            return;
+        }
+        match signal {
             Ok(Signal::SIGTERM | Signal::SIGINT) => {
                 log::debug!("signal {number} received, program terminates");
                 self.stop = Some(Stop::Told);

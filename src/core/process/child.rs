@@ -5,7 +5,9 @@
 
 use super::fork::exit_now;
 use super::table::{Entry, Role, rank};
-use super::{daemonize, dns_resolver, shared, signals, slow_timer, timer, title, udp_receiver};
+use super::{
+    daemonize, dns_resolver, finisher, shared, signals, slow_timer, timer, title, udp_receiver,
+};
 use crate::core::dns::{self, Resolver};
 use crate::core::log as ser_log;
 use crate::core::module::registry;
@@ -105,6 +107,7 @@ fn die_with(attendant: Pid) -> Result<(), String> {
 fn work(entry: &Entry, resolver: Option<Resolver>) -> Result<(), String> {
     match entry.role {
         Role::UdpReceiver(socket, _) => udp_receiver::run(socket),
+        Role::Finisher => finisher::run(),
         Role::SlowTimer => slow_timer::run(),
         Role::Timer => timer::run(),
         Role::DnsResolver => dns_resolver::run(&mut resolver.ok_or("BUG: no resolver")?),

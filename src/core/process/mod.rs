@@ -5,6 +5,7 @@
 //! | `attendant`, `table`, `respawn`, `retire`, `scale`, `reload`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `upgrade/`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
+//! | `finisher` | processes that end what was begun when another program has taken over |
 //! | `slow_timer`, `timer`, `pulse` | the two timer processes |
 //! | `dns_resolver` | the resolver process |
 //! | `stream_server` | a process of a module that serves clients of stream sockets |
@@ -17,6 +18,7 @@ mod child;
 pub mod daemonize;
 mod dns_resolver;
 mod fifo_server;
+mod finisher;
 mod fork;
 mod hooks;
 pub mod limits;
@@ -68,4 +70,5 @@ pub use stream_server::serve_streams;
 pub use table::{Entry, Role, State, Table, rank};
 pub use unixsock_server::{UnixSockSpec, serve_unixsock};
 pub(in crate::core) use unixsock_server::{remove_unixsock, serve_core_unixsock};
+pub use upgrade::{Export, Import, Unfinished, carry_over, finish_first, key_of};
 pub use upgrade::{Invocation, Legacy, SCRATCH};

@@ -422,6 +422,7 @@ fn can_be_two(entry: &Entry) -> bool {
         | Role::Timer
         | Role::DnsResolver
         | Role::ConfigCheck
+        | Role::Finisher
         | Role::Successor
         | Role::Former => false,
     }

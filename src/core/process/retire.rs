@@ -106,6 +106,7 @@ impl Attendant {
             | Role::Timer
             | Role::DnsResolver
             | Role::Module(_)
+            | Role::Finisher
             | Role::Former => {}
         }
         true

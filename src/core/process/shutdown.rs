@@ -37,7 +37,7 @@ impl Attendant {
         }
     }
 
-    fn stop_children(&mut self) {
+    pub(super) fn stop_children(&mut self) {
         let started = Instant::now();
         let limit = self.heritage.exit_timeout;
         let mut told: Option<Instant> = None;

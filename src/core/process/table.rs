@@ -46,6 +46,8 @@ pub enum Role {
     Module(fn()),
     /// Reads another ser.cfg, tells what is wrong with it, and ends.
     ConfigCheck,
+    /// Works on messages that another program passes on, which has the sockets.
+    Finisher,
     /// The program that is to take over.
     Successor,
     /// A process of the program before that has no place here.
@@ -133,6 +135,7 @@ impl Entry {
             | Role::DnsResolver
             | Role::Module(_)
             | Role::ConfigCheck
+            | Role::Finisher
             | Role::Successor
             | Role::Former => None,
         }
@@ -173,8 +176,7 @@ impl Table {
 
     /// Wants one more receiver of `socket`, with the lowest rank and number that no receiver has which stays.
     pub fn add_receiver(&mut self, socket: &'static SocketInfo) {
-        let ranks = self.counting().map(|e| e.rank);
-        let rank = first_free(1, ranks.collect());
+        let rank = self.free_rank();
         let own = self.receivers(socket);
         let children = own.filter_map(|e| Some(e.child_number()? as i32));
         let child = first_free(0, children.collect()) as u32;
@@ -184,6 +186,12 @@ impl Table {
             socket.port()
         );
         self.add(Role::UdpReceiver(socket, child), rank, desc);
+    }
+
+    /// The lowest rank of a receiver that nobody has who stays.
+    pub fn free_rank(&self) -> i32 {
+        let ranks = self.counting().map(|e| e.rank);
+        first_free(1, ranks.collect())
     }
 
     fn counting(&self) -> impl Iterator<Item = &Entry> {

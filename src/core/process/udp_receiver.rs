@@ -4,6 +4,7 @@
 //! Invariant: what a message took from the arena is gone before the next one is read.
 
 use super::signals::{idle, is_retiring, stop_if_told};
+use super::upgrade;
 use crate::core::net::{Proto, ReceiveInfo, SocketInfo, udp};
 use crate::core::overload::Gate;
 use crate::core::receive::{Outcome, receive_msg};
@@ -12,6 +13,7 @@ use crate::ipc::Scratch;
 use bumpalo::Bump;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -37,10 +39,56 @@ pub(super) fn run(socket: &'static SocketInfo) -> Result<(), String> {
 pub(super) struct Receiver {
     info: &'static SocketInfo,
     socket: &'static UdpSocket,
-    /// What is received is read into it, so that others can see what this process worked on when it died.
-    buffer: Scratch,
-    arena: Bump,
+    worker: Worker,
     gate: Gate,
+}
+
+/// Where one message after the other is worked on.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// What is received is read into it, so that others can see what this process worked on when it died.
+    pub buffer: Scratch,
+    arena: Bump,
+}
+
+impl Worker {
+    pub(super) fn new() -> Result<Worker, String> {
+        Ok(Worker {
+            buffer: Scratch::take().ok_or("BUG: this process has no buffer")?,
+            arena: Bump::with_capacity(ARENA),
+        })
+    }
+
+    /// Works on the message in that part of the buffer, which came from `source` to `socket`.
+    pub(super) fn process(
+        &mut self,
+        socket: &'static SocketInfo,
+        source: SocketAddr,
+        part: Range<usize>,
+    ) {
+        let _working = work::begin(part.end, source);
+        // What became of it matters to streams only.
+        let _: Outcome = receive_msg(&self.buffer[part], received(socket, source), &self.arena);
+        self.empty_arena();
+    }
+
+    fn empty_arena(&mut self) {
+        self.arena.reset();
+        // `reset` keeps the largest chunk.
+        if self.arena.allocated_bytes() > 4 * ARENA {
+            self.arena = Bump::with_capacity(ARENA);
+        }
+    }
+}
+
+fn received(socket: &'static SocketInfo, source: SocketAddr) -> ReceiveInfo {
+    ReceiveInfo {
+        src: source,
+        dst: socket.addr,
+        proto: Proto::Udp,
+        socket: Some(socket),
+        conn_id: 0,
+    }
 }
 
 impl Receiver {
@@ -50,15 +98,14 @@ impl Receiver {
         Ok(Receiver {
             info,
             socket: socket.ok_or_else(|| format!("BUG: {} is not bound", info.name))?,
-            buffer: Scratch::take().ok_or("BUG: this process has no buffer")?,
-            arena: Bump::with_capacity(ARENA),
+            worker: Worker::new()?,
             gate: Gate::new(info),
         })
     }
 
     /// Waits for a datagram and deals with it.
     pub(super) fn serve(&mut self) {
-        let (socket, buffer) = (self.socket, &mut self.buffer);
+        let (socket, buffer) = (self.socket, &mut self.worker.buffer);
         let got = idle(|| udp::recv_from(socket, buffer));
         self.take(got);
     }
@@ -66,14 +113,14 @@ impl Receiver {
     /// Takes a datagram if there is one: the kernel wakes one receiver for each, and it may have chosen this
     /// one just when a signal made it turn away. The others would not see that datagram before the next.
     fn serve_before_leaving(&mut self) {
-        if let Ok(got) = udp::try_recv_from(self.socket, &mut self.buffer) {
+        if let Ok(got) = udp::try_recv_from(self.socket, &mut self.worker.buffer) {
             self.take(Ok(got));
         }
     }
 
     /// As [`Receiver::serve`], inside another loop, which has seen that there is something to read.
     pub(super) fn serve_announced(&mut self) {
-        let got = udp::recv_from(self.socket, &mut self.buffer);
+        let got = udp::recv_from(self.socket, &mut self.worker.buffer);
         self.take(got);
     }
 
@@ -92,32 +139,19 @@ impl Receiver {
     fn process(&mut self, length: usize, source: SocketAddr) {
         stats::count(Counter::RcvPackets);
         stats::count_n(Counter::RcvBytes, length as u64);
-        if let Some(why) = unfit(&self.buffer[..length], source) {
+        let Worker { buffer, arena } = &self.worker;
+        let message = &buffer[..length];
+        if let Some(why) = unfit(message, source) {
             stats::count(why);
             return;
         }
-        let received = ReceiveInfo {
-            src: source,
-            dst: self.info.addr,
-            proto: Proto::Udp,
-            socket: Some(self.info),
-            conn_id: 0,
-        };
         let _working = work::begin(length, source);
-        let (message, arena) = (&self.buffer[..length], &self.arena);
-        if self.gate.admits(message, source, arena) {
+        let is_theirs = upgrade::pass(message, self.info, source);
+        if !is_theirs && self.gate.admits(message, source, arena) {
             // What became of it matters to streams only.
-            let _: Outcome = receive_msg(message, received, arena);
+            let _: Outcome = receive_msg(message, received(self.info, source), arena);
         }
-        self.empty_arena();
-    }
-
-    fn empty_arena(&mut self) {
-        self.arena.reset();
-        // `reset` keeps the largest chunk.
-        if self.arena.allocated_bytes() > 4 * ARENA {
-            self.arena = Bump::with_capacity(ARENA);
-        }
+        self.worker.empty_arena();
     }
 }
 

@@ -9,11 +9,13 @@
 //! | `header_line`, `header` | one field: name, type, folded body |
 //! | `message` | the whole, lazily, with the first header of each type at hand |
 //! | `glance` | what a reply copies, without the rest |
+//! | `call` | which call it belongs to, without the rest |
 //! | `via`, `cseq`, `name_addr`, `contact`, `digest`, `value` | header bodies |
 //! | `uri`, `escape` | URIs and what users write into them |
 //! | `params`, `scan`, `block` | what these share |
 
 mod block;
+mod call;
 mod contact;
 mod cseq;
 mod digest;
@@ -34,6 +36,7 @@ mod uri;
 pub mod value;
 mod via;
 
+pub use call::call_of;
 pub use contact::{Contact, ContactBody, ContactIter};
 pub use cseq::CSeq;
 pub use digest::{Algorithm, Credentials, Qop};

@@ -1,10 +1,11 @@
 //! The successor: takes over the table of processes, and replaces each by one of its own.
 
-use super::legacy::Legacy;
+use super::legacy::{EXPORT, Legacy};
 use super::link::{Link, Message, Verb};
-use super::{relay, roll};
+use super::{carry, passing, relay, roll};
 use crate::core::dns;
 use crate::core::module::registry;
+use crate::core::net::inherited;
 use crate::core::process::attendant::{Attendant, Stop};
 use crate::core::process::hooks;
 use crate::core::process::retire::Leave;
@@ -32,8 +33,8 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(in crate::core::process) struct TakingOver {
     link: Link,
-    /// The slot of the old attendant.
-    slot: u16,
+    /// The slot of the old attendant, in the same segment.
+    slot: Option<u16>,
     /// Processes that are the old attendant's children.
     theirs: Vec<Pid>,
     /// This attendant has replaced them all, and the old one knows.
@@ -59,10 +60,14 @@ impl Attendant {
         title::set("main");
         self.taking_over = Some(TakingOver {
             link: legacy.link,
-            slot: legacy.slot,
+            slot: (!legacy.fresh).then_some(legacy.slot),
             theirs: Vec::new(),
             done: false,
         });
+        if legacy.fresh {
+            let started = self.start_with_own_memory(legacy.generation + 1);
+            return started.inspect_err(|_| self.abandon());
+        }
         registry::init_child(rank::PROC_MAIN)?;
         // What was made so far is there for good.
         settle();
@@ -96,6 +101,21 @@ impl Attendant {
         let listed = listed.ok_or_else(|| format!("BUG: not a roll of processes: {yours:?}"))?;
         taking_over.theirs = listed.iter().map(|l| l.pid).collect();
         Ok(listed)
+    }
+
+    /// With a segment of its own: takes what the program before has written down, and starts all processes.
+    fn start_with_own_memory(&mut self, generation: u32) -> Result<(), String> {
+        self.wait_for_office()?;
+        self.reloading.generation = generation;
+        let export = inherited::take(EXPORT).ok_or("BUG: nothing was carried over")?;
+        let broken = |why| format!("what was carried over cannot be read: {why}");
+        let keys = carry::read(export.into()).map_err(broken)?;
+        log::info!(
+            "INFO: the program before has {} transactions to end",
+            keys.len()
+        );
+        passing::know(keys).map_err(broken)?;
+        self.start()
     }
 
     /// Those that have a place here get it; the others go. What is wanted beside them is added.
@@ -232,13 +252,13 @@ impl Attendant {
     /// The old attendant has ended; its processes have ended before, unless it was killed.
     fn former_ended(&mut self, former: TakingOver) -> Vec<u16> {
         log::info!("INFO: nothing is left of the program before");
-        let mut dead = vec![former.slot];
+        let mut dead: Vec<u16> = former.slot.into_iter().collect();
         for pid in former.theirs {
             shared::end_process(pid);
             let status = WaitStatus::Signaled(pid, Signal::SIGKILL, false);
             dead.extend(self.child_died(pid, status));
         }
-        shared::died(former.slot);
+        former.slot.into_iter().for_each(shared::died);
         dead
     }
 }

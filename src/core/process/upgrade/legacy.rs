@@ -15,6 +15,8 @@ const LIST: &str = "list";
 const LINK: &str = "link";
 /// The segment that the program before uses.
 pub const SEGMENT: &str = "segment";
+/// What modules carry over to a program that does not go on with the segment.
+pub const EXPORT: &str = "export";
 /// The receive buffers that outlast their processes.
 pub const SCRATCH: &str = "scratch";
 

@@ -16,18 +16,30 @@
 //! | `relay` | what is left to do for one that has handed over | the same |
 //! | `legacy` | what a successor is started with | the successor, first of all |
 //! | `incoming` | takes over | the successor |
+//! | `draining` | hands over where the segment cannot pass: ends what it has begun | the attendant in office |
+//! | `carry` | what modules write down for that | both |
+//! | `passing` | messages for what the program before has begun | receivers of the successor |
 //!
-//! Invariant: of the two attendants one has process slot 0, and only that one forks, retires and repairs. The other has
+//! Where both do not see the same in shared memory, the successor has a segment of its own, and gets what modules carry over
+//! (`carry`). The old program goes on with its own segment until its transactions are at their end (`draining`).
+//!
+//! Invariant: of two attendants of one segment one has process slot 0, and only that one forks, retires and repairs. The other has
 //! a slot of its own, in which it may be repaired itself.
 
+mod carry;
+mod draining;
 mod incoming;
 mod legacy;
 mod link;
 mod outgoing;
+mod passing;
 mod relay;
 mod roll;
 
+pub use carry::{Export, Import, Unfinished, carry_over, finish_first};
 pub(super) use incoming::TakingOver;
 pub use legacy::{Legacy, SCRATCH};
 pub use outgoing::Invocation;
 pub(super) use outgoing::Outgoing;
+pub use passing::key_of;
+pub(super) use passing::{pass, read_head};

@@ -1,7 +1,9 @@
 //! The attendant in office: starts its successor, hands over, and takes back.
 
-use super::legacy::{self, SCRATCH, SEGMENT, VARIABLE};
+use super::draining::{self, Left};
+use super::legacy::{self, EXPORT, SCRATCH, SEGMENT, VARIABLE};
 use super::link::{Link, Message, Verb};
+use super::passing::PIPE;
 use super::relay::Relayed;
 use super::roll;
 use crate::core::net::inherited;
@@ -61,16 +63,41 @@ impl Invocation {
 /// A successor that was started and is not in office.
 #[derive(Debug)]
 pub struct Outgoing {
-    attempt: Attempt,
-    slot: u16,
-    pid: Pid,
-    link: Link,
+    pub(super) attempt: Attempt,
+    pub(super) slot: u16,
+    pub(super) pid: Pid,
+    pub(super) link: Link,
     /// What it writes to stderr.
     errors: File,
-    end: Instant,
-    ready: bool,
+    pub(super) end: Instant,
+    pub(super) stage: Stage,
+    /// It has a segment of its own.
+    fresh: bool,
+    /// It cannot go on with this one.
+    foreign: bool,
+    /// What is carried over to such a one.
+    pub(super) export: File,
+    /// Who has left for it.
+    pub(super) left: Left,
     /// Why it fails.
-    why: Option<String>,
+    pub(super) why: Option<String>,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// It starts.
+    Preparing,
+    /// It can take over.
+    Ready,
+    /// Finishers start.
+    Finishing,
+    /// Receivers leave.
+    Leaving,
+    /// It has what it needs, and starts its processes.
+    HandedOver,
+    /// It serves, and this program ends what it has begun.
+    Draining,
 }
 
 impl Outgoing {
@@ -81,7 +108,7 @@ impl Outgoing {
 
     /// How long it may take still.
     pub fn next_look(&self, now: Instant) -> Duration {
-        self.end.saturating_duration_since(now)
+        self.next_stage(now)
     }
 
     fn report(mut self) -> String {
@@ -116,11 +143,15 @@ impl Attendant {
             let why = "The new program would not find its files inside of the chroot";
             return Err(RpcFault::new(500, why));
         }
-        if self.taking_over.is_some() || self.outgoing.is_some() {
+        if self.outgoing.is_some() {
             return Err(RpcFault::new(503, "An upgrade is under way already"));
         }
+        if self.taking_over.is_some() {
+            let why = "The program before has not ended yet what it had begun";
+            return Err(RpcFault::new(503, why));
+        }
         let attempt = self.reloading.begin_alone()?;
-        self.start_successor(attempt)
+        self.start_successor(attempt, false)
             .map_err(|why| RpcFault::new(500, why))?;
         Ok(attempt)
     }
@@ -133,7 +164,7 @@ impl Attendant {
         }
     }
 
-    fn start_successor(&mut self, attempt: Attempt) -> Result<(), String> {
+    fn start_successor(&mut self, attempt: Attempt, fresh: bool) -> Result<(), String> {
         shared::check_room(self.table.entries().len() + 2)?;
         let invocation = self
             .invocation
@@ -144,8 +175,8 @@ impl Attendant {
             .table
             .add(Role::Successor, rank::PROC_NOCHLDINIT, desc.clone());
         shared::describe(slot, rank::PROC_NOCHLDINIT, &desc);
-        match self.spawn(&invocation, slot) {
-            Ok((pid, link, errors)) => {
+        match self.spawn(&invocation, slot, fresh) {
+            Ok((pid, link, errors, export)) => {
                 if let Some(entry) = self.table.get_mut(slot) {
                     entry.state = State::Running(pid);
                 }
@@ -157,7 +188,11 @@ impl Attendant {
                     link,
                     errors,
                     end: Instant::now() + READY_LIMIT,
-                    ready: false,
+                    stage: Stage::Preparing,
+                    fresh,
+                    foreign: false,
+                    export,
+                    left: Left::default(),
                     why: None,
                 });
                 Ok(())
@@ -170,11 +205,21 @@ impl Attendant {
         }
     }
 
-    fn spawn(&self, invocation: &Invocation, slot: u16) -> io::Result<(Pid, Link, File)> {
+    fn spawn(
+        &self,
+        invocation: &Invocation,
+        slot: u16,
+        fresh: bool,
+    ) -> io::Result<(Pid, Link, File, File)> {
         let mut handed = inherited::copies()?;
-        let segment = Segment::get().ok_or(io::ErrorKind::NotFound)?.fd();
-        handed.push((SEGMENT.into(), rustix::io::dup(segment)?));
-        if let Some(scratch) = Scratch::fd() {
+        let export = File::from(memory_file()?);
+        if fresh {
+            handed.push((EXPORT.into(), rustix::io::dup(&export)?));
+            handed.push((PIPE.into(), rustix::io::dup(draining::pipe()?)?));
+        } else {
+            let segment = Segment::get().ok_or(io::ErrorKind::NotFound)?.fd();
+            handed.push((SEGMENT.into(), rustix::io::dup(segment)?));
+            let scratch = Scratch::fd().ok_or(io::ErrorKind::NotFound)?;
             handed.push((SCRATCH.into(), rustix::io::dup(scratch)?));
         }
         let (link, theirs) = Link::pair()?;
@@ -186,7 +231,7 @@ impl Attendant {
             slot,
             self.reloading.generation,
             settings::get().children,
-            false,
+            fresh,
         );
         let text = legacy::list(numbers, theirs.as_raw_fd(), all);
         let list = memory_file()?;
@@ -204,7 +249,7 @@ impl Attendant {
             command.stderr(errors.try_clone()?);
         }
         let child = command.spawn()?;
-        Ok((Pid::from_raw(child.id() as i32), link, errors))
+        Ok((Pid::from_raw(child.id() as i32), link, errors, export))
     }
 
     /// Hears what the successor has to say.
@@ -212,18 +257,21 @@ impl Attendant {
         while let Some(message) = self.outgoing.as_mut().and_then(|o| o.link.receive()) {
             self.hear_successor(message);
         }
-        let Some(outgoing) = &mut self.outgoing else {
+        let Some(mut outgoing) = self.outgoing.take() else {
             return;
         };
-        // Who starts now reports to this process.
-        if outgoing.ready && !self.table.starting() {
-            return self.hand_over();
-        }
-        if Instant::now() >= outgoing.end {
+        let late = matches!(outgoing.stage, Stage::Preparing | Stage::HandedOver);
+        if late && Instant::now() >= outgoing.end {
             outgoing.end += READY_LIMIT;
             outgoing.why = Some("the new program takes too long to start".into());
             // Its death is what ends the attempt.
             let _ = kill(outgoing.pid, Signal::SIGKILL);
+        }
+        // Who starts now reports to this process.
+        match (outgoing.fresh, outgoing.stage) {
+            (false, Stage::Ready) if !self.table.starting() => self.hand_over(outgoing),
+            (false, _) => self.outgoing = Some(outgoing),
+            (true, _) => self.go_on_draining(outgoing),
         }
     }
 
@@ -232,14 +280,12 @@ impl Attendant {
             return;
         };
         match message.verb {
-            Verb::Ready => outgoing.ready = true,
+            Verb::Ready => outgoing.stage = Stage::Ready,
+            Verb::Done if outgoing.fresh => self.begin_draining(),
             Verb::Failed => drop(outgoing.why.get_or_insert(message.text)),
             Verb::Foreign => {
-                let why = format!(
-                    "its shared memory is laid out differently: {}",
-                    message.text
-                );
-                outgoing.why.get_or_insert(why);
+                outgoing.foreign = true;
+                outgoing.why.get_or_insert(message.text);
             }
             Verb::Done | Verb::Yours | Verb::Died | Verb::Over => {
                 log::error!("BUG: the new program says {:?}", message.verb);
@@ -253,20 +299,29 @@ impl Attendant {
         while let Some(message) = self.outgoing.as_mut().and_then(|o| o.link.receive()) {
             self.hear_successor(message);
         }
-        if let Some(outgoing) = self.outgoing.take_if(|o| o.slot == slot) {
-            let attempt = outgoing.attempt;
-            let why = format!(
-                "The new program failed, this one goes on: {}",
-                outgoing.report()
-            );
-            self.reloading.end(attempt, Err(RpcFault::new(500, why)));
-        }
-    }
-
-    fn hand_over(&mut self) {
-        let Some(mut outgoing) = self.outgoing.take() else {
+        let Some(mut outgoing) = self.outgoing.take_if(|o| o.slot == slot) else {
             return;
         };
+        if outgoing.stage == Stage::Draining {
+            return self.end_draining(outgoing);
+        }
+        self.come_back(std::mem::take(&mut outgoing.left));
+        let attempt = outgoing.attempt;
+        let why = if outgoing.foreign && !outgoing.fresh {
+            let why = outgoing.why.unwrap_or_default();
+            log::info!("INFO: the new program gets shared memory of its own: {why}");
+            match self.start_successor(attempt, true) {
+                Ok(()) => return,
+                Err(why) => why,
+            }
+        } else {
+            outgoing.report()
+        };
+        let why = format!("The new program failed, this one goes on: {why}");
+        self.reloading.end(attempt, Err(RpcFault::new(500, why)));
+    }
+
+    fn hand_over(&mut self, mut outgoing: Outgoing) {
         self.answer_all_but(outgoing.attempt);
         let (slot, successor) = (outgoing.slot, outgoing.pid);
         let own = |e: &&crate::core::process::table::Entry| e.slot != slot;

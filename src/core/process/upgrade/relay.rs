@@ -37,11 +37,32 @@ struct Relay<'l> {
 
 impl Attendant {
     pub(super) fn relay(&mut self, link: &mut Link, successor: Pid, attempt: Attempt) -> Relayed {
+        self.relay_from(false, link, successor, attempt)
+    }
+
+    /// The same when the successor is in office for good.
+    pub(super) fn relay_to_the_end(
+        &mut self,
+        link: &mut Link,
+        successor: Pid,
+        attempt: Attempt,
+    ) -> Relayed {
+        self.relay_from(true, link, successor, attempt)
+    }
+
+    fn relay_from(
+        &mut self,
+        done: bool,
+        link: &mut Link,
+        successor: Pid,
+        attempt: Attempt,
+    ) -> Relayed {
         let mut relay = Relay {
             link,
             successor,
-            ended: None,
-            done: false,
+            // It may have ended while this program ended what it had begun.
+            ended: ended_before(successor),
+            done,
             over: false,
             why: String::new(),
         };
@@ -52,9 +73,13 @@ impl Attendant {
             ];
             // A line that has ended is ready for ever.
             let watched = if relay.link.is_gone() { 1 } else { 2 };
-            match poll(&mut fds[..watched], notify::until_ping(PollTimeout::NONE)) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(e) => log::error!("poll: {e}"),
+            // Its end is to be told at once.
+            let waits = relay.over || !self.is_over(&relay);
+            if waits {
+                match poll(&mut fds[..watched], notify::until_ping(PollTimeout::NONE)) {
+                    Ok(_) | Err(Errno::EINTR) => {}
+                    Err(e) => log::error!("poll: {e}"),
+                }
             }
             if !relay.done {
                 notify::tick();
@@ -76,7 +101,7 @@ impl Attendant {
                     }
                 }
             }
-            if relay.done && !relay.over && self.table.alive().next().is_none() {
+            if !relay.over && self.is_over(&relay) {
                 relay.over = true;
                 // If it cannot be told, it sees the end of the line.
                 let _ = relay.link.send(Verb::Over, "");
@@ -108,6 +133,11 @@ impl Attendant {
         }
     }
 
+    /// Whether nothing of this program is left.
+    fn is_over(&self, relay: &Relay<'_>) -> bool {
+        relay.done && self.table.alive().next().is_none()
+    }
+
     fn end_of(&self, relay: &Relay<'_>) -> Option<Relayed> {
         let has_children = self.table.alive().next().is_some();
         match (relay.done, relay.ended) {
@@ -135,6 +165,16 @@ impl Relay<'_> {
             // It may be dead.
             Ok(signal) => drop(kill(self.successor, signal)),
         }
+    }
+}
+
+/// How it ended if it is not there any more.
+fn ended_before(successor: Pid) -> Option<WaitStatus> {
+    match waitpid(successor, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::StillAlive) => None,
+        Ok(status) => Some(status),
+        // Somebody has waited for it.
+        Err(_) => Some(WaitStatus::Exited(successor, 255)),
     }
 }
 

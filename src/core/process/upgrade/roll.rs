@@ -65,7 +65,7 @@ fn kind(role: &Role) -> String {
         Role::Timer => TIMER.into(),
         Role::DnsResolver => RESOLVER.into(),
         Role::Module(_) => MODULE.into(),
-        Role::ConfigCheck | Role::Successor | Role::Former => OTHER.into(),
+        Role::ConfigCheck | Role::Finisher | Role::Successor | Role::Former => OTHER.into(),
     }
 }
 
