@@ -249,6 +249,8 @@ impl Foreground {
 
 impl Drop for Foreground {
     fn drop(&mut self) {
+        // Another program may have taken over, which does not end with this process: it is seen now, and ends with the tree.
+        self.tree.children();
         // Ended already: nothing to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
