@@ -5,6 +5,15 @@
 use super::in_force::InForce;
 use std::sync::LazyLock;
 
+/// Numbers of receivers of a socket that come into question (`children = auto(MIN, MAX)`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Auto {
+    /// The least.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+}
+
 /// All core parameters with their defaults. Times are in the unit the name or comment says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
@@ -14,6 +23,8 @@ pub struct Settings {
     pub log_facility: i32,
     pub fork: bool,
     pub children: u32,
+    /// The range in which their number follows the load; `None`: it is fixed.
+    pub children_auto: Option<Auto>,
     pub port: u16,
     pub check_via: bool,
     pub received_dns: u8,
@@ -115,6 +126,7 @@ impl Default for Settings {
             log_facility: libc::LOG_DAEMON,
             fork: true,
             children: 8,
+            children_auto: None,
             port: 5060,
             check_via: false,
             received_dns: 0,

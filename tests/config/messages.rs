@@ -70,6 +70,15 @@ advertised_port = 99999999999999999999
 }
 
 #[test]
+fn a_range_of_children() {
+    assert!(said("children = auto(2, 24)\nroute { drop; }\n").contains("config file ok"));
+    same!(said(
+        "children = auto(9, 2)\nchildren = auto(0, 4)\nchildren = auto(2)\nchildren = auto\n\
+         children = auto(2, 2000)\ntcp_children = auto(2, 4)\nport = auto(1, 2)\nroute { drop; }\n"
+    ));
+}
+
+#[test]
 fn declarations() {
     same!(said(
         r#"

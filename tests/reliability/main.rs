@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod auto_children;
 mod deaths;
 mod kills;
 mod lab;

@@ -191,9 +191,11 @@ impl LiveConfig {
         }
         put_in_force(next);
         close_others();
-        let children = next.settings.children;
+        let (children, auto) = (next.settings.children, next.settings.children_auto);
+        let same = (children, auto) == (was.settings.children, was.settings.children_auto);
         let change = Change {
-            children: (children != was.settings.children).then_some(children as usize),
+            // One that follows the load goes on from where it is.
+            children: (!same && auto.is_none()).then_some(children as usize),
             generation: next.number,
         };
         self.previous = Some(was);

@@ -61,7 +61,10 @@ fn apply_value(
     match letter {
         b'b' => settings.maxbuffer = buffer_size(value)?,
         b'l' => more.listen.push(listen_address(&text())?),
-        b'n' => settings.children = processes(value, 'n')?.unwrap_or(CHILDREN),
+        b'n' => {
+            settings.children = processes(value, 'n')?.unwrap_or(CHILDREN);
+            settings.children_auto = None;
+        }
         b'N' => {
             let n = processes(value, 'N')?.unwrap_or(0);
             settings.store("tcp_children", n.to_string());

@@ -93,6 +93,8 @@ pub enum ParamValue {
     Ip(IpAddr),
     /// listen/alias entry `[proto:]id[:port]`
     Socket(SocketId),
+    /// `auto(MIN, MAX)`
+    Auto(i64, i64),
 }
 
 /// A route block.

@@ -21,13 +21,29 @@ mod verdicts;
 
 pub(in crate::core) use gate::Gate;
 
+use crate::core::net::SocketInfo;
 use crate::core::rpc::register_core;
-use crate::core::settings::Settings;
+use crate::core::settings::{self, Settings};
 use crate::core::time::{TICKS_HZ, register_handler, timer_begin};
 use crate::ipc::{ShmTag, shm_static};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Ticks between two looks at sockets that are under pressure when nobody receives from them.
 const SWEEP: u32 = 2 * TICKS_HZ;
+
+/// How many requests to this socket were not let in; 0 where it is switched off.
+pub(in crate::core) fn refused_by(socket: &SocketInfo) -> u64 {
+    load::of(socket).map_or(0, |load| {
+        load.refused.load(Relaxed) + load.dropped.load(Relaxed)
+    })
+}
+
+/// How long datagrams wait in this socket when requests begin to be refused, in seconds; `None`: they are not.
+pub(in crate::core) fn refused_after(socket: &SocketInfo) -> Option<f64> {
+    load::of(socket)?;
+    let ms = settings::get().overload_delay;
+    (ms > 0).then(|| f64::from(ms) / 1000.0)
+}
 
 /// Makes what receivers share. In the attendant, once settings, segment and timers are there.
 pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {

@@ -5,6 +5,7 @@
 //! died reaches [`Attendant::child_died`] exactly once, what it held is repaired before it is replaced, and a
 //! pid that is not in the table touches nothing.
 
+use super::auto_children::AutoChildren;
 use super::child::{self, Birth};
 use super::fork::{Forked, fork};
 use super::no_fork::OwnReceiver;
@@ -82,6 +83,7 @@ pub struct Attendant {
     pub(super) open_orders: OpenOrders,
     pub(super) watch: Watch,
     pub(super) reloading: Reloading,
+    pub(super) auto_children: AutoChildren,
     pub(super) invocation: Option<Invocation>,
     /// The program that is to take over.
     pub(super) outgoing: Option<Outgoing>,
@@ -162,6 +164,7 @@ impl Attendant {
             open_orders: OpenOrders::default(),
             watch: Watch::default(),
             reloading: Reloading::new(heritage.configuration),
+            auto_children: AutoChildren::default(),
             invocation: heritage.invocation,
             outgoing: None,
             taking_over: None,
@@ -230,6 +233,7 @@ impl Attendant {
             self.nudge_retiring();
             self.answer_orders();
             self.look_for_stuck();
+            self.look_at_children();
             self.step(self.next_due().map_or(PollTimeout::NONE, timeout));
         }
     }
@@ -245,6 +249,7 @@ impl Attendant {
             quarantine::sweep(),
             self.watch.next_look(now),
             self.outgoing.as_ref().map(|o| o.next_look(now)),
+            self.auto_children.next_look(now),
         ];
         due.into_iter().flatten().min()
     }
@@ -292,6 +297,7 @@ impl Attendant {
 
     /// Other settings are in force.
     pub(super) fn follow_settings(&mut self) {
+        self.auto_children.forget();
         self.heritage.exit_timeout = exit_timeout();
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `reload`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `upgrade/`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
+//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `auto_children`, `reload`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `upgrade/`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `finisher` | processes that end what was begun when another program has taken over |
@@ -14,6 +14,7 @@
 
 mod at_work;
 mod attendant;
+mod auto_children;
 mod child;
 pub mod daemonize;
 mod dns_resolver;

@@ -74,6 +74,7 @@ impl Attendant {
         let wanted = wanted.parse().map_err(|_| bad())?;
         self.set_children(socket, wanted)
             .map_err(|why| RpcFault::new(400, why))?;
+        self.auto_children.ordered(socket);
         Ok(Concerned::One(socket))
     }
 
@@ -121,8 +122,9 @@ impl Attendant {
         for &socket in &net::listeners().udp {
             let now = self.table.receivers(socket).count();
             let wanted = if more { now + 1 } else { now - 1 };
-            if let Err(why) = self.set_children(socket, wanted) {
-                log::error!("ERROR: {why}");
+            match self.set_children(socket, wanted) {
+                Ok(()) => self.auto_children.ordered(socket),
+                Err(why) => log::error!("ERROR: {why}"),
             }
         }
     }

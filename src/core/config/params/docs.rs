@@ -1,6 +1,6 @@
 //! The core parameters as people are shown them, in ser.cfg(5).
 
-use super::table::{MAX_INT, MIN_INT};
+use super::table::{MAX_INT, MIN_INT, MOST_CHILDREN};
 use super::{Action, Param, ValueType, all};
 
 /// One core parameter.
@@ -36,6 +36,7 @@ fn value(param: &Param) -> String {
     match param.action {
         _ if matches!(param.default, "yes" | "no") => "yes|no".into(),
         Action::Int(min, max, _) => range(min, max),
+        Action::Children => format!("number, to {MOST_CHILDREN}, or auto(MIN, MAX)"),
         Action::Facility => "facility".into(),
         Action::PollMethod => "method".into(),
         Action::Listen | Action::Alias => "address ...".into(),

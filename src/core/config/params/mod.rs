@@ -54,6 +54,8 @@ type SetStr = fn(&mut Settings, String);
 enum Action {
     /// Number in a range.
     Int(i64, i64, SetInt),
+    /// A number of receivers, or a range of them.
+    Children,
     Str(SetStr),
     Facility,
     PollMethod,
@@ -95,7 +97,7 @@ impl Param {
     /// What its value looks like.
     pub fn kind(&self) -> ValueType {
         match &self.action {
-            Action::Int(..) => ValueType::Int,
+            Action::Int(..) | Action::Children => ValueType::Int,
             Action::Str(_) | Action::Facility | Action::PollMethod | Action::ModulePath => {
                 ValueType::Str
             }
@@ -137,6 +139,7 @@ pub fn effect(
         ParamValue::Id(word) => word.clone(),
         ParamValue::Ip(ip) => ip.to_string(),
         ParamValue::Socket(socket) => socket.to_string(),
+        ParamValue::Auto(min, max) => format!("auto({min}, {max})"),
     });
     let shown: Vec<_> = shown.collect();
     Some((param.first_name(), shown.join(" "), values.first()?.span))
@@ -159,6 +162,7 @@ pub fn assign(
         Action::Int(min, max, set) => {
             number(value, *min, *max).map(|n| set(&mut target.settings, n))
         }
+        Action::Children => value::children(value, &mut target.settings),
         Action::Str(set) => text(value).map(|v| set(&mut target.settings, v)),
         Action::Facility => facility(value).map(|f| target.settings.log_facility = f),
         Action::PollMethod => poll_method(value, found).map(|m| store(target, param, m)),

@@ -37,7 +37,9 @@ const IN_CORE_TLS: &str = "tls-in-core support not compiled in; the value has no
 const LATER: &str = "a parameter of later generations; the value has no effect";
 
 /// How many receivers SER takes where a number makes no sense.
-const DEFAULT_CHILDREN: u32 = 8;
+pub(super) const DEFAULT_CHILDREN: u32 = 8;
+/// The most that can be asked for.
+pub(super) const MOST_CHILDREN: i64 = 1000;
 
 /// All parameters.
 pub(super) static PARAMS: &[Param] = &[
@@ -70,13 +72,10 @@ pub(super) static PARAMS: &[Param] = &[
         "262144",
         "largest receive buffer that a UDP socket asks the kernel for, in bytes",
     ),
-    int(&["children"], MIN_INT, 1000, |s, n| {
-        s.children = u32::try_from(n)
-            .ok()
-            .filter(|n| *n > 0)
-            .unwrap_or(DEFAULT_CHILDREN);
-    })
-    .doc("8", "receivers for each UDP socket"),
+    of(&["children"], Action::Children).doc(
+        "8",
+        "receivers for each UDP socket; auto(MIN, MAX): as many as the load needs, between these numbers",
+    ),
     flag(&["check_via"], |s, n| s.check_via = n != 0).doc(
         "no",
         "drop replies whose topmost Via does not name this server",

@@ -1,8 +1,10 @@
 //! Values of parameters: from what was written to what is stored.
 
+use super::table::{DEFAULT_CHILDREN, MIN_INT, MOST_CHILDREN};
 use crate::core::config::ast::{ParamValue, SocketId, Spanned};
 use crate::core::config::diagnostics::Diagnostics;
 use crate::core::net::Proto;
+use crate::core::settings::{Auto, Settings};
 
 /// Names that `tcp_poll_method` and `-W` take, in any case.
 pub const POLL_METHODS: [&str; 5] = ["poll", "epoll_lt", "epoll_et", "sigio_rt", "select"];
@@ -40,13 +42,37 @@ pub(super) fn number(value: &Spanned<ParamValue>, min: i64, max: i64) -> Result<
     }
 }
 
+/// `children`: a number, or `auto(MIN, MAX)`.
+pub(super) fn children(value: &Spanned<ParamValue>, settings: &mut Settings) -> Result<(), String> {
+    let ParamValue::Auto(min, max) = value.node else {
+        let wrong = |why: String| why.replace(" (or yes, no)", ", or auto(MIN, MAX)");
+        let n = number(value, MIN_INT, MOST_CHILDREN).map_err(wrong)?;
+        let positive = u32::try_from(n).ok().filter(|n| *n > 0);
+        settings.children = positive.unwrap_or(DEFAULT_CHILDREN);
+        settings.children_auto = None;
+        return Ok(());
+    };
+    let range = 1..=MOST_CHILDREN;
+    if !range.contains(&min) || !range.contains(&max) || min > max {
+        return Err(format!(
+            "auto(MIN, MAX) needs two numbers from 1 to {MOST_CHILDREN}, the smaller one first"
+        ));
+    }
+    let (min, max) = (min as u32, max as u32);
+    settings.children = DEFAULT_CHILDREN.clamp(min, max);
+    settings.children_auto = Some(Auto { min, max });
+    Ok(())
+}
+
 pub(super) fn text(value: &Spanned<ParamValue>) -> Result<String, String> {
     match &value.node {
         ParamValue::Str(text) => Ok(String::from_utf8_lossy(text).into_owned()),
         ParamValue::Id(text) => Ok(text.clone()),
         ParamValue::Ip(ip) if ip.is_ipv6() => Ok(format!("[{ip}]")),
         ParamValue::Ip(ip) => Ok(ip.to_string()),
-        ParamValue::Int(_) | ParamValue::Socket(_) => Err("string expected".into()),
+        ParamValue::Int(_) | ParamValue::Socket(_) | ParamValue::Auto(..) => {
+            Err("string expected".into())
+        }
     }
 }
 

@@ -87,6 +87,9 @@ impl Scanner<'_> {
             self.advance(run.len());
             return Some(ParamValue::Ip(ip));
         }
+        if kind == ValueType::Int && run == "auto" {
+            return self.auto();
+        }
         // A path is one value; behind a number a comment may follow.
         let run = match kind {
             ValueType::Any | ValueType::Str => run,
@@ -97,6 +100,27 @@ impl Scanner<'_> {
             Some(n) => ParamValue::Int(n),
             None => ParamValue::Id(run.to_owned()),
         })
+    }
+
+    /// `auto(MIN, MAX)`
+    fn auto(&mut self) -> Option<ParamValue> {
+        self.advance("auto".len());
+        let mut number = |before: &str| {
+            let is_there = self.eat(before);
+            let run = self.peek_run();
+            let number = parse_number(run).filter(|_| is_there)?;
+            self.advance(run.len());
+            Some(number)
+        };
+        let range = number("(").zip(number(","));
+        match range.filter(|_| self.eat(")")) {
+            Some((min, max)) => Some(ParamValue::Auto(min, max)),
+            None => {
+                // What is missing is told; the rest of the file is read all the same.
+                self.eat(")");
+                Some(ParamValue::Id("auto".into()))
+            }
+        }
     }
 
     /// `group.name = value [desc "text"]`, the group is read.

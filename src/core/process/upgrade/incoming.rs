@@ -77,7 +77,8 @@ impl Attendant {
         self.table = Table::default();
         self.take_processes(listed, legacy.slot);
         let children = settings::get().children;
-        let changed = children != legacy.children;
+        let follows = settings::get().children_auto.is_some();
+        let changed = children != legacy.children && !follows;
         self.reloading.replace_all();
         self.follow_sockets(changed.then_some(children as usize));
         shared::describe(0, rank::PROC_MAIN, "attendant");
