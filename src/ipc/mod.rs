@@ -60,7 +60,7 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
-pub use alloc::stats::tag_stats;
+pub use alloc::stats::{Refused, shm_refused, tag_stats};
 pub use alloc::{MAX_TAG_NAME, MAX_TAGS, ShmFull, ShmStats, ShmTag, TagStats, shm_stats};
 pub use boxed::{ShmBox, shm_static};
 pub use event::ShmEvent;

@@ -9,6 +9,7 @@ mod deaths;
 mod kills;
 mod lab;
 mod load;
+mod memory;
 mod overload;
 mod panics;
 mod points;

@@ -19,11 +19,16 @@ pub enum RegError {
 }
 
 impl RegError {
+    /// Whether there is no memory for it.
+    pub fn is_memory(self) -> bool {
+        matches!(self, RegError::InsertFailed | RegError::UpdateFailed)
+    }
+
     /// Status code and text.
     pub fn answer(self) -> (u16, &'static str) {
         match self {
-            RegError::InsertFailed => (500, "usrloc_contact_insert failed"),
-            RegError::UpdateFailed => (500, "usrloc_contact_update failed"),
+            RegError::InsertFailed => (503, "usrloc_contact_insert failed"),
+            RegError::UpdateFailed => (503, "usrloc_contact_update failed"),
             RegError::BadCseq => (400, "Invalid CSeq number"),
             RegError::BadAor => (400, "Error while parsing AOR"),
             RegError::BadQ => (400, "Invalid q param in contact"),

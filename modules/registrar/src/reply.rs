@@ -6,6 +6,7 @@ use ser::core::forward::text::{push_number, push_q};
 use ser::core::module::api::usrloc::{ContactInfo, Record};
 use ser::core::msg::BumpVec;
 use ser::core::msg::{ReplyLump, ReplyLumpKind, SipMsg};
+use ser::core::overload::ask_to_wait;
 
 /// Writes `Contact: <uri>;q=…;expires=…;received="…", …` CRLF for the valid bindings (whose address of
 /// record is `aor`, if given); nothing where there is none. Runs under the record's lock.
@@ -68,6 +69,9 @@ pub fn send<'a>(msg: &mut SipMsg<'a>, contacts: &'a [u8], result: Result<(), Reg
                 lines.extend_from_slice_copy(b"\r\n");
             }
             add_lines(msg, lines.into_bump_slice());
+            if error.is_memory() && RETRY_AFTER.get() <= 0 {
+                ask_to_wait(msg);
+            }
             code
         }
     };

@@ -9,6 +9,7 @@ use ser::core::module::{
     Arg, ArgType, Args, CmdFn, Command, IntParam, Param, ParamKind, RouteMask, StrParam,
 };
 use ser::core::msg::{BumpVec, SerError, SipMsg};
+use ser::core::overload::ask_to_wait;
 use std::io::Write;
 
 /// Used where the code argument has no value for a message.
@@ -90,7 +91,13 @@ fn sl_reply_error(msg: &mut SipMsg<'_>, _: Args) -> i32 {
         error => error,
     };
     let ((code, phrase), number) = (error.answer(), -error.0);
-    log::error!("ERROR: sl_reply_error used: {phrase} ({number}/SL)");
+    if error == SerError::OUT_OF_MEM {
+        // There are many of them, and one line tells of all.
+        log::debug!("sl_reply_error used: {phrase} ({number}/SL)");
+        ask_to_wait(msg);
+    } else {
+        log::error!("ERROR: sl_reply_error used: {phrase} ({number}/SL)");
+    }
     let mut reason = BumpVec::with_capacity_in(phrase.len() + 16, msg.arena);
     let written = write!(reason, "{phrase} ({number}/SL)");
     debug_assert!(written.is_ok(), "a growing buffer takes everything");

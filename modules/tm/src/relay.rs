@@ -10,6 +10,7 @@ use crate::{avps, params};
 use ser::core::dns::{self, Query};
 use ser::core::forward::{Target, forward as forward_stateless};
 use ser::core::msg::{RouteKind, SerError, SipMsg};
+use ser::core::overload::ask_to_wait;
 use ser::core::sip::Method;
 
 const TRYING: &[u8] = b"trying -- your call is important to us";
@@ -108,6 +109,9 @@ fn answer(msg: &mut SipMsg<'_>, id: TxId, error: SerError) {
     let (code, phrase) = error.answer();
     let number = if error.0 == 0 { 1 } else { -error.0 };
     let reason = format!("{phrase} ({number}/TM)");
+    if error == SerError::OUT_OF_MEM {
+        ask_to_wait(msg);
+    }
     if forward::reply_now(msg, id, code, reason.as_bytes()).is_err() {
         // Unless it was cancelled and answered meanwhile, nobody will ever answer it.
         let answered = table::with(id, |t| t.uas.state.is_final());

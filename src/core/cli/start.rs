@@ -27,6 +27,7 @@ use crate::core::process::{
 use crate::core::receive::quarantine;
 use crate::core::script::{self, HostNames, Program};
 use crate::core::settings::{self, Settings};
+use crate::core::stats;
 use crate::core::time;
 use crate::ipc::{MAX_PROCESSES, Scratch, Segment, set_process_slot};
 use std::cell::Cell;
@@ -243,6 +244,7 @@ fn prepare(plan: &Plan) -> Result<(), Failed> {
     Scratch::create(inherited::take(SCRATCH))
         .map_err(|why| format!("no buffers to receive into: {why}"))?;
     time::create().map_err(|_| "out of shared memory for the timers".to_string())?;
+    stats::memory_limit::create()?;
     quarantine::create().map_err(|_| "out of shared memory for the quarantine".to_string())?;
     dns::create(&plan.settings)?;
     overload::create(&plan.settings)?;

@@ -39,7 +39,9 @@ impl SerError {
     /// Status code and phrase of the answer to this error (SER's err2reason_phrase).
     pub fn answer(self) -> (u16, &'static str) {
         match self.0 {
-            0 | -2 => (500, "No error"),
+            0 => (500, "No error"),
+            // SER says 500 "No error".
+            -2 => (503, "Service Unavailable"),
             -9 => (400, "Transaction tuple incomplete"),
             -11 => (500, "Error in external logic"),
             -12 => (500, "Forking capacity exceeded"),

@@ -174,7 +174,7 @@ fn eighths(now: u64) -> u32 {
 
 /// Seconds after which a refused client may come back: between the configured number and twice of it, so that those
 /// who were refused together do not come back together.
-fn retry_after(call: Call) -> u32 {
+pub(super) fn retry_after(call: Call) -> u32 {
     let least = settings::get().overload_retry_after;
     least + call.lot() % (least + 1)
 }

@@ -21,6 +21,8 @@ mod verdicts;
 
 pub(in crate::core) use gate::Gate;
 
+use crate::core::forward::text::push_number;
+use crate::core::msg::{BumpVec, ReplyLump, ReplyLumpKind, SipMsg};
 use crate::core::net::SocketInfo;
 use crate::core::rpc::register_core;
 use crate::core::settings::{self, Settings};
@@ -30,6 +32,24 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Ticks between two looks at sockets that are under pressure when nobody receives from them.
 const SWEEP: u32 = 2 * TICKS_HZ;
+
+/// Has the reply to `msg`, which is refused for want of something that may be there later, tell when to come back (RFC 3261
+/// §20.33): as a request that is refused by this module.
+pub fn ask_to_wait(msg: &mut SipMsg<'_>) {
+    let call_id = msg.sip.call_id().unwrap_or_default();
+    let seconds = gate::retry_after(verdicts::Call::of(call_id));
+    if seconds == 0 {
+        return;
+    }
+    let mut line = BumpVec::with_capacity_in(24, msg.arena);
+    line.extend_from_slice_copy(b"Retry-After: ");
+    push_number(&mut line, seconds.into());
+    line.extend_from_slice_copy(b"\r\n");
+    msg.reply_lumps.push(ReplyLump {
+        kind: ReplyLumpKind::Header,
+        text: line.into_bump_slice(),
+    });
+}
 
 /// How many requests to this socket were not let in; 0 where it is switched off.
 pub(in crate::core) fn refused_by(socket: &SocketInfo) -> u64 {

@@ -8,7 +8,7 @@ use crate::core::stats::metrics::{Family, Kind, Samples, seconds};
 use crate::core::stats::work::{self, Blocked, Done};
 use crate::core::stats::{Counter, script, total};
 use crate::core::time::{TICKS_HZ, timer_state};
-use crate::ipc::{shm_stats, tag_stats};
+use crate::ipc::{shm_refused, shm_stats, tag_stats};
 
 const fn counter(
     name: &'static str,
@@ -314,6 +314,12 @@ pub const METRICS: &[Family] = &[
         &[],
         "The most shared memory that was in use.",
         |s| s.int(&[], shm_stats().max_used),
+    ),
+    counter(
+        "ser_shared_memory_refused",
+        &[],
+        "Requests for shared memory that found it at its limit.",
+        |s| s.int(&[], shm_refused().map_or(0, |refused| refused.count)),
     ),
     // Timers.
     gauge("ser_timers", &[], "Timers that are set.", |s| {

@@ -166,6 +166,8 @@ counters! {
     Snd5xx = "snd.reply.5xx",
     /// 6xx.
     Snd6xx = "snd.reply.6xx",
+    /// Requests for shared memory that found it at its limit; counted once a second.
+    ShmRefused = "shm.refused",
     /// Sends that the kernel refused.
     SendErrors = "send.errors",
     /// Names whose destinations were known, good or bad.

@@ -9,6 +9,7 @@ pub mod activity;
 mod counter;
 pub mod cycles;
 pub mod histogram;
+pub mod memory_limit;
 pub mod metrics;
 pub mod queueing;
 pub mod script;

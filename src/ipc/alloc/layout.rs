@@ -90,6 +90,10 @@ pub struct Out {
     pub bytes: AtomicI64,
     /// Bytes, at most until now.
     pub max_bytes: AtomicI64,
+    /// Requests that found no memory.
+    pub refused: AtomicU64,
+    /// The size of the last one, and the number of its tag in the upper half.
+    pub last_refused: AtomicU64,
 }
 
 /// Offsets that depend on the limit.

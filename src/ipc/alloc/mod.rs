@@ -61,7 +61,11 @@ pub(super) fn alloc(size: usize, tag: ShmTag) -> Result<u64, ShmFull> {
         return Err(ShmFull);
     }
     let heap = segment::heap().ok_or(ShmFull)?;
-    heap.alloc(slot::area(), size, tag)
+    let result = heap.alloc(slot::area(), size, tag);
+    if result.is_err() {
+        heap.count_refused(size, tag);
+    }
+    result
 }
 
 /// Takes `size` bytes that are zero, aligned to 16 KiB; pages are taken when they are written.
@@ -216,6 +220,14 @@ impl Heap {
         header.shape.store(layout::SHAPE, Ordering::Relaxed);
         header.version.store(LAYOUT_VERSION, Ordering::Relaxed);
         header.magic.store(MAGIC, Ordering::Release);
+    }
+
+    #[cold]
+    fn count_refused(&self, size: usize, tag: ShmTag) {
+        let out = &self.header().out;
+        let last = u64::from(tag.index()) << 32 | size.min(u32::MAX as usize) as u64;
+        out.last_refused.store(last, Ordering::Relaxed);
+        out.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// See [`alloc`]; `area` is that of the caller.

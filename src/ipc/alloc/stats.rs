@@ -38,6 +38,32 @@ pub struct TagStats {
     pub allocations: i64,
 }
 
+/// Requests for shared memory that were refused because the limit was reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// How many, until now.
+    pub count: u64,
+    /// Bytes that the last one asked for.
+    pub last_size: usize,
+    /// The place of its tag in [`tag_stats`].
+    pub last_tag: usize,
+}
+
+/// How often the limit was reached; `None`: never.
+pub fn shm_refused() -> Option<Refused> {
+    let heap = segment::heap()?;
+    let out = &heap.header().out;
+    let (count, last) = (
+        out.refused.load(Ordering::Relaxed),
+        out.last_refused.load(Ordering::Relaxed),
+    );
+    (count > 0).then_some(Refused {
+        count,
+        last_size: last as u32 as usize,
+        last_tag: (last >> 32) as usize,
+    })
+}
+
 /// Figures of the whole segment; all zero without one. A snapshot that others change meanwhile.
 pub fn shm_stats() -> ShmStats {
     segment::heap().map(|heap| heap.stats()).unwrap_or_default()
