@@ -4,6 +4,7 @@ mod json;
 mod report;
 mod watch;
 
+use crate::live;
 use crate::verbs::wrong_use;
 use crate::{Failure, Tool};
 use ser::core::stats::queueing::{Advice, Demand, Interval, Limits, Prediction, advise, predict};
@@ -69,6 +70,10 @@ impl Outlook {
 
 /// Watches the server for a while, then shows for each socket what is expected with more and fewer children.
 pub fn run(tool: &Tool, args: &[String], out: &mut dyn Write) -> Result<(), Failure> {
+    // A socket and a number, not an option.
+    if args.first().is_some_and(|word| !word.starts_with("--")) {
+        return live::set_children(tool, args, out);
+    }
     let options = options(args)?;
     let mut client = tool.connect()?;
     let watched = watch::watch(&mut client, options.seconds)?;

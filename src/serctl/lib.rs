@@ -26,6 +26,7 @@ mod fifo;
 mod json;
 mod line;
 mod link;
+mod live;
 mod missing;
 mod monitor;
 mod ps;

@@ -1,8 +1,8 @@
 //! The table of verbs. `serctl help` and the man page are made of it, and a verb runs from it.
 
 use crate::{
-    Failure, Tool, check, children, fifo, missing, monitor, ps, request, rpc, service, stats, top,
-    usrloc,
+    Failure, Tool, check, children, fifo, live, missing, monitor, ps, request, rpc, service, stats,
+    top, usrloc,
 };
 use std::io::Write;
 
@@ -83,13 +83,19 @@ pub const VERBS: &[Verb] = &[
     verb(Section::Server, "start", "", "start ser", service::start),
     verb(Section::Server, "stop", "", "stop ser", service::stop),
     verb(Section::Server, "restart", "", "stop and start ser", service::restart),
-    verb(Section::Server, "reload", "", "have ser read its config anew", service::reload),
     verb(Section::Server, "status", "", "say whether ser runs", service::status),
+    verb(Section::Server, "reload", "", "have ser read its config anew", live::reload),
+    verb(Section::Server, "rollback", "", "go back to the config before", live::rollback),
+    verb(Section::Server, "generation", "", "show which config is in force", live::generation),
+    verb(Section::Server, "upgrade", "", "let a new version take over, with all calls", live::upgrade),
+    verb(Section::Server, "replace", "<slot>|<pid>", "have a process replaced by another", live::replace),
+    verb(Section::Server, "quarantine", "[clear [<fingerprint>]]", "show the messages that processes died of, or let them out", live::quarantine),
+    verb(Section::Server, "shm_check", "", "verify everything in shared memory", live::shm_check),
 
     verb(Section::Sight, "ps", "", "show the running processes", ps::run),
     verb(Section::Sight, "stats", "", "show the server at a glance", stats::run),
     verb(Section::Sight, "top", "[--once] [--seconds <n>] [--width <n>]", "show what each process does, live", top::run),
-    verb(Section::Sight, "children", "[--seconds <n>] [--target-ms <n>] [--rate <n>] [--json]", "watch the receivers; advise how many there should be", children::run),
+    verb(Section::Sight, "children", "[--seconds <n>] [--target-ms <n>] [--rate <n>] [--json] | <socket> <n>", "watch the receivers; advise how many there should be, or make it so many", children::run),
     verb(Section::Sight, "monitor", "[<times>]", "show internal status again and again", monitor::run)
         .or(&["moni", "console", "con"]),
 

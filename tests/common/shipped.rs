@@ -1,4 +1,4 @@
-//! The config that is shipped, as it is but for the port.
+//! The config that is shipped, as it is but for the port and the socket of remote control.
 
 use super::{Setup, free_port, repository, ser};
 use std::process::Command;
@@ -13,7 +13,12 @@ fn at(ip: &str, port: u16) -> String {
     let text = std::fs::read_to_string(repository("ser.cfg")).expect("ser.cfg is shipped");
     let listen = "listen=udp:127.0.0.1:5060\n";
     assert_eq!(text.matches(listen).count(), 1, "ser.cfg listens once");
-    text.replace(listen, &format!("listen=udp:{ip}:{port}\n"))
+    let text = text.replace(listen, &format!("listen=udp:{ip}:{port}\n"));
+    // Servers of other tests have the usual one.
+    let behind = "modparam(\"usrloc\", \"db_mode\", 0)";
+    assert_eq!(text.matches(behind).count(), 1, "ser.cfg sets db_mode once");
+    let socket = format!("modparam(\"ctl\", \"binrpc\", \"unixs:/tmp/ser_ctl_{port}\")\n{behind}");
+    text.replace(behind, &socket)
 }
 
 impl Setup {

@@ -7,6 +7,7 @@ mod check;
 mod children;
 mod fifo;
 mod lab;
+mod live;
 mod request;
 mod route;
 mod rpc;

@@ -277,21 +277,6 @@ fn systemd_is_used_where_it_runs_and_knows_the_unit() {
 }
 
 #[test]
-fn reload_asks_the_server_itself() {
-    let lab = Lab::new(&[], "");
-    let methods = lab.says(&["rpc", "system.listMethods"]);
-    let output = lab.serctl(&["reload"]);
-    match methods.lines().any(|method| method == "core.reload") {
-        true => assert!(output.status.success(), "{output:?}"),
-        false => {
-            let (code, said) = failed(output);
-            assert_eq!(code, Some(1));
-            assert!(said.ends_with("restart it\n"), "{said}");
-        }
-    }
-}
-
-#[test]
 fn words_behind_these_verbs_are_refused() {
     for verb in ["start", "stop", "restart", "reload", "status"] {
         let mut command = serctl();

@@ -44,22 +44,6 @@ pub fn status(tool: &Tool, args: &[String], out: &mut dyn Write) -> Result<(), F
     act(tool, "status", args, out, |server, out| server.status(out))
 }
 
-/// Has the server read its config anew. Over RPC, so that what is wrong with it is shown here.
-pub fn reload(tool: &Tool, args: &[String], out: &mut dyn Write) -> Result<(), Failure> {
-    if !args.is_empty() {
-        return Err(wrong_use("reload"));
-    }
-    match tool.connect()?.call("core.reload", &[]) {
-        Ok(reply) => reply
-            .iter()
-            .try_for_each(|value| Ok(writeln!(out, "{value}")?)),
-        Err(why) if why.is_unknown_method() => Err(Failure::other(
-            "this server cannot read its config anew while it runs: restart it",
-        )),
-        Err(why) => Err(why),
-    }
-}
-
 fn act(
     tool: &Tool,
     verb: &str,
