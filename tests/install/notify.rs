@@ -99,6 +99,31 @@ fn a_daemon_tells_its_pid_before_its_launcher_ends() {
 }
 
 #[test]
+fn the_manager_hears_when_the_config_is_read_again_and_when_that_is_over() {
+    let text = "reload_on_hup=yes\nroute { drop; }\n";
+    let setup = Setup::with_config(text);
+    let manager = Manager::listens(&setup);
+    let server = setup.start(manager.command(&setup, &["-D", "-D", "-E"]));
+    assert_eq!(manager.hears()[0], "READY=1");
+    for (config, ends) in [(text, true), ("route { dorp; }\n", false)] {
+        std::fs::write(setup.path("ser.cfg"), config).unwrap();
+        server.signal(Signal::SIGHUP);
+        let mut heard = manager.hears();
+        while heard[0] != "RELOADING=1" {
+            heard = manager.hears();
+        }
+        assert!(heard[1].starts_with("MONOTONIC_USEC="), "{heard:?}");
+        // Meanwhile it may tell how many processes there are.
+        while heard[0] != "READY=1" {
+            heard = manager.hears();
+        }
+        assert!(heard[1].starts_with("STATUS=serving with "), "{heard:?}");
+        let log = setup.read("err");
+        assert_eq!(log.contains("(1 errors)"), !ends, "{log}");
+    }
+}
+
+#[test]
 fn pings_come_as_long_as_the_attendant_lives_where_they_were_asked_for() {
     let setup = Setup::new();
     let manager = Manager::listens(&setup);

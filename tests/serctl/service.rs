@@ -2,7 +2,7 @@
 
 use crate::common::tree::is_alive;
 use crate::common::{Setup, Tree, is_root, read_pid, ser};
-use crate::lab::{Lab, failed, serctl};
+use crate::lab::{failed, serctl};
 use std::process::{Command, Output, Stdio};
 
 /// A server that nobody has started yet.

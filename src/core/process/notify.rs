@@ -75,6 +75,25 @@ pub(super) fn until_ping(timeout: PollTimeout) -> PollTimeout {
     }
 }
 
+/// The configuration is being read again (systemd: sd_notify(3), `RELOADING=1`).
+pub(super) fn reloading() {
+    if let Some(manager) = MANAGER.get() {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let usec = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
+        manager.send(&format!(
+            "RELOADING=1\nMONOTONIC_USEC={usec}\nSTATUS=reading the configuration again"
+        ));
+    }
+}
+
+/// That is over, however it ended.
+pub(super) fn reloaded() {
+    if let Some(manager) = MANAGER.get() {
+        let status = serving(manager.told.lock().processes);
+        manager.send(&format!("READY=1\nSTATUS={status}"));
+    }
+}
+
 /// Whether there is a manager that can be told of another main process.
 pub(super) fn is_managed() -> bool {
     MANAGER.get().is_some()

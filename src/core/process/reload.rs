@@ -9,8 +9,8 @@ use super::attendant::Attendant;
 use super::child;
 use super::fork::{Forked, fork};
 use super::orders::Answer;
-use super::shared;
 use super::table::{Entry, Role, State, rank};
+use super::{notify, shared};
 use crate::core::dns;
 use crate::core::net;
 use crate::core::rpc::RpcFault;
@@ -192,6 +192,7 @@ impl Attendant {
         // Each process is replaced by one that needs a place of its own.
         self.room_for_one().map_err(refused)?;
         self.fork_check(attempt).map_err(refused)?;
+        notify::reloading();
         Ok(attempt)
     }
 
@@ -290,16 +291,21 @@ impl Attendant {
         let attempt = checking.attempt;
         let Some(checked) = read(checking.result) else {
             let why = "The process that looked at the configuration died, see the log";
+            notify::reloaded();
             return reloading.end(attempt, Err(RpcFault::new(500, why)));
         };
         if !checked.passed {
+            notify::reloaded();
             return reloading.end(attempt, Err(RpcFault::new(400, checked.text)));
         }
         let configuration = reloading.configuration.as_mut();
         let change = configuration.map(|c| c.install(&checked.plan));
         match change.unwrap_or_else(|| Err("BUG: no configuration".into())) {
             Ok(change) => self.follow(attempt, &change, checked.text),
-            Err(why) => reloading.end(attempt, Err(RpcFault::new(500, why))),
+            Err(why) => {
+                notify::reloaded();
+                reloading.end(attempt, Err(RpcFault::new(500, why)));
+            }
         }
     }
 
@@ -408,6 +414,9 @@ impl Attendant {
             let generation = self.reloading.generation;
             let answer = format!("{generation}\n{}", replacing.text);
             let answer = Ok(answer.into_bytes());
+            if self.taking_over.is_none() {
+                notify::reloaded();
+            }
             self.reloading.end(replacing.attempt, answer);
         }
     }
