@@ -6,6 +6,7 @@ mod common;
 
 mod auto_children;
 mod deaths;
+mod fragmentation;
 mod kills;
 mod lab;
 mod load;
