@@ -157,7 +157,7 @@ fn waiting_long_is_an_overload_too() {
     server.release();
     std::fs::remove_file(server.setup.path("go")).expect("it was made");
     server.send(&hold);
-    let invites = server.fill("INVITE", 10);
+    let invites = server.fill("INVITE", 60);
     let before = server.overload("wait_ms");
     wait_until("they have waited", || {
         server.overload("wait_ms") > before + 100
