@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod exec;
 mod loader;
 mod maxfwd;
 mod modparams;
