@@ -201,6 +201,6 @@ fn expected_titles(port: u16) -> Vec<String> {
     let receiver = |child| format!("receiver child={child} sock=127.0.0.1:{port}");
     let mut all = vec!["attendant".to_owned()];
     all.extend((0..4).map(receiver));
-    all.extend(["slow timer", "timer", "dns resolver"].map(str::to_owned));
+    all.extend(["slow timer", "timer", "dns resolver", "ctl handler"].map(str::to_owned));
     all
 }

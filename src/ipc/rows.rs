@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use super::alloc::{self, ShmFull, ShmTag};
@@ -16,8 +17,27 @@ use super::segment;
 use super::slot::{known_slot, process_slot};
 
 const LINE: usize = 64;
-/// Neither a slot nor what [`known_slot`] gives where there is none.
-const NONE: u32 = u32::MAX - 1;
+
+/// What each [`ShmRows`] has found of this process.
+static FOUND: Mutex<Vec<&'static (dyn Forget + Sync)>> = Mutex::new(Vec::new());
+
+trait Forget {
+    fn forget(&self);
+}
+
+impl<T: ShmZero + Sync> Forget for ShmRows<T> {
+    fn forget(&self) {
+        self.row.store(std::ptr::null_mut(), Ordering::Relaxed);
+    }
+}
+
+/// This process has another slot from now on, so its rows are others.
+pub(super) fn forget_rows() {
+    // A forked process of a test may find the lock of a thread that it does not have; a server's has one thread.
+    if let Ok(found) = FOUND.try_lock() {
+        found.iter().for_each(|rows| rows.forget());
+    }
+}
 
 /// Rows of `T`s, indexed by process slot: a static, filled before the first fork, never freed.
 pub struct ShmRows<T: ShmZero + Sync> {
@@ -29,8 +49,7 @@ pub struct ShmRows<T: ShmZero + Sync> {
     width: AtomicUsize,
     /// Slots with a row of their own.
     capacity: AtomicU32,
-    /// The slot whose row is `row`.
-    slot: AtomicU32,
+    /// The row of this process, once it was found; null again when the process gets another slot ([`forget_rows`]).
     row: AtomicPtr<T>,
 }
 
@@ -42,14 +61,18 @@ impl<T: ShmZero + Sync> ShmRows<T> {
             stride: AtomicUsize::new(0),
             width: AtomicUsize::new(0),
             capacity: AtomicU32::new(0),
-            slot: AtomicU32::new(NONE),
             row: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
     /// Makes rows of `width` values for process slots below `capacity`; those above share one further row.
     /// Before the first fork; the first call counts.
-    pub fn create(&self, capacity: usize, width: usize, tag: ShmTag) -> Result<(), ShmFull> {
+    pub fn create(
+        &'static self,
+        capacity: usize,
+        width: usize,
+        tag: ShmTag,
+    ) -> Result<(), ShmFull> {
         const { assert!(align_of::<T>() <= LINE) };
         if self.exist() || width == 0 {
             return Ok(());
@@ -65,6 +88,10 @@ impl<T: ShmZero + Sync> ShmRows<T> {
         self.width.store(width, Ordering::Relaxed);
         self.capacity.store(slots, Ordering::Relaxed);
         self.first.store(first, Ordering::Release);
+        let mut found = FOUND
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        found.push(self);
         Ok(())
     }
 
@@ -77,28 +104,32 @@ impl<T: ShmZero + Sync> ShmRows<T> {
     /// The row of this process; empty while there are none.
     #[inline]
     pub fn mine(&self) -> &'static [T] {
-        let slot = self.slot.load(Ordering::Acquire);
-        if slot != known_slot() {
+        let row = self.row.load(Ordering::Relaxed);
+        if row.is_null() {
             return self.find_mine();
         }
-        // SAFETY: `find_mine` stored the row of this slot: `width` values that live for good.
-        unsafe {
-            std::slice::from_raw_parts(
-                self.row.load(Ordering::Relaxed),
-                self.width.load(Ordering::Relaxed),
-            )
+        // SAFETY: `find_mine` stored the row of this process: `width` values that live for good.
+        unsafe { std::slice::from_raw_parts(row, self.width.load(Ordering::Relaxed)) }
+    }
+
+    /// The first value of that row, for rows of one.
+    #[inline]
+    pub fn my_first(&self) -> Option<&'static T> {
+        let row = self.row.load(Ordering::Relaxed);
+        if row.is_null() {
+            return self.find_mine().first();
         }
+        // SAFETY: as in `mine`; there are no rows without values.
+        Some(unsafe { &*row })
     }
 
     #[cold]
     fn find_mine(&self) -> &'static [T] {
         let row = self.of(process_slot());
         // A thread of a test has a slot that is not the process's: it looks each time.
-        let slot = known_slot();
-        if !row.is_empty() && slot == u32::from(process_slot()) {
+        if !row.is_empty() && known_slot() == u32::from(process_slot()) {
             let start = std::ptr::from_ref(&row[0]).cast_mut();
             self.row.store(start, Ordering::Relaxed);
-            self.slot.store(slot, Ordering::Release);
         }
         row
     }
@@ -176,7 +207,7 @@ mod tests {
         unsafe { segment::at::<u8>(offset).write_bytes(0xFF, bytes) };
         alloc::free(offset);
         for _ in 0..20 {
-            let rows: ShmRows<AtomicU64> = ShmRows::new();
+            let rows: &'static ShmRows<AtomicU64> = Box::leak(Box::default());
             rows.create(9, 1200, ShmTag::CORE).expect("memory");
             let all = rows.iter().flatten();
             assert!(

@@ -18,6 +18,7 @@ use super::alloc::cache::Caches;
 use super::alloc::tag::TagCounts;
 use super::journal::Journal;
 use super::mutex::RawShmMutex;
+use super::rows::forget_rows;
 use super::segment;
 
 /// Process slots that a segment has room for; slots are 0..MAX_PROCESSES.
@@ -178,6 +179,7 @@ pub fn set_process_slot(slot: u16) {
         std::ptr::from_ref(heap.adopt(slot)).cast_mut()
     });
     AREA.store(area, Ordering::Release);
+    forget_rows();
 }
 
 /// The slot of this process; in a program that never set it, the slot of this thread.

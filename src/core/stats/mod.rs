@@ -83,7 +83,7 @@ pub fn count(counter: Counter) {
 /// Counts `n` events.
 #[inline]
 pub fn count_n(counter: Counter, n: u64) {
-    let row = ROWS.mine().first();
+    let row = ROWS.my_first();
     row.unwrap_or(&PRIVATE).add(counter, n);
 }
 

@@ -80,7 +80,7 @@ pub(super) fn create(processes: usize) -> Result<(), ShmFull> {
 
 #[inline]
 fn mine() -> Option<&'static Work> {
-    ROWS.mine().first()
+    ROWS.my_first()
 }
 
 #[inline]

@@ -61,7 +61,7 @@ static LINKED: ShmRows<AtomicI64> = ShmRows::new();
 
 #[inline]
 fn count_linked(n: i64) {
-    if let Some(linked) = LINKED.mine().first() {
+    if let Some(linked) = LINKED.my_first() {
         linked.store(linked.load(Ordering::Relaxed) + n, Ordering::Relaxed);
     }
 }

@@ -4,13 +4,21 @@
 //! no other message has this fingerprint: its branch, Call-ID and CSeq make it the only one. The address it comes from
 //! does not count: a NAT may give the repetition another port.
 
+use crate::ipc::{ShmFull, ShmTag, shm_static};
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-/// The key of the hash, of this server alone: nobody outside can make a message that collides with another.
-static KEY: OnceLock<RandomState> = OnceLock::new();
+crate::shm_struct! {
+    /// The key of the hash, of this server alone: nobody outside can make a message that collides with another. It
+    /// stays the same when another program takes over.
+    struct Key {
+        words: [u64; 2],
+    }
+}
+
+static KEY: OnceLock<&'static Key> = OnceLock::new();
 
 /// A hash of a whole message, in the lowest 16 bits its length; never 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,14 +26,20 @@ pub struct Fingerprint(u64);
 
 impl Fingerprint {
     /// Chooses the key; before the first fork, so that all processes have the same.
-    pub(super) fn choose_key() {
-        KEY.get_or_init(RandomState::new);
+    pub(super) fn choose_key() -> Result<(), ShmFull> {
+        let random = RandomState::new();
+        let words = [1, 2].map(|n| random.hash_one(n));
+        let key = shm_static(Key { words }, ShmTag::CORE)?;
+        KEY.get_or_init(|| key);
+        Ok(())
     }
 
     /// That of a message.
     pub fn of(message: &[u8]) -> Fingerprint {
-        let key = KEY.get_or_init(RandomState::new);
-        let hash = key.hash_one(message) & !0xffff;
+        let mut hasher = DefaultHasher::new();
+        KEY.get().map_or([0; 2], |key| key.words).hash(&mut hasher);
+        hasher.write(message);
+        let hash = hasher.finish() & !0xffff;
         Fingerprint((hash | length(message)).max(1))
     }
 

@@ -80,7 +80,7 @@ pub struct Death<'m> {
 /// Makes the table; before the first fork. Without `quarantine_expire` there is none.
 pub(in crate::core) fn create() -> Result<(), ShmFull> {
     if settings::get().quarantine_expire != 0 {
-        Fingerprint::choose_key();
+        Fingerprint::choose_key()?;
         let ward = shm_static(Ward::new(), ShmTag::CORE)?;
         WARD.get_or_init(|| ward);
     }
