@@ -132,37 +132,27 @@ fn in_dialog(text: &str, invite: &str, answer: &str, method: &str, cseq: &str) -
     lines.collect::<Vec<_>>().join("\r\n")
 }
 
-/// Calls from a generator, which sends nothing twice: what is lost is a call.
+/// A script that registers and relays, with [`MODULES`].
+pub const SCRIPT: &str = "modparam(\"tm\", \"wt_timer\", 500)\n\
+    modparam(\"maxfwd\", \"max_limit\", 255)\n\
+    route { mf_process_maxfwd_header(\"10\"); if (method == \"REGISTER\") { save(\"location\"); break; }\n\
+      if (loose_route()) { t_relay(); break; }\n\
+      record_route();\n\
+      if (!lookup(\"location\")) { sl_send_reply(\"404\", \"Not\"); break; }\n\
+      t_relay(); }\n";
+pub const MODULES: [&str; 5] = ["rr", "tm", "maxfwd", "usrloc", "registrar"];
+
 #[test]
 fn calls_lose_nothing_to_reloads_and_changes_of_receivers() {
-    let script = "modparam(\"tm\", \"wt_timer\", 500)\n\
-                  modparam(\"maxfwd\", \"max_limit\", 255)\n\
-                  route { mf_process_maxfwd_header(\"10\"); if (method == \"REGISTER\") { save(\"location\"); break; }\n\
-                    if (loose_route()) { t_relay(); break; }\n\
-                    record_route();\n\
-                    if (!lookup(\"location\")) { sl_send_reply(\"404\", \"Not\"); break; }\n\
-                    t_relay(); }\n";
-    let modules = ["rr", "tm", "maxfwd", "usrloc", "registrar"];
-    let site = Site::new(&modules, script, &["-n", "3"]);
+    let site = Site::new(&MODULES, SCRIPT, &["-n", "3"]);
     let generator = Generator::new(&site);
     generator.register();
-    let mut calls = generator.call(10_000);
-    let mut round = 0;
-    while calls.try_wait().expect("its state").is_none() {
-        round += 1;
+    generator.loses_no_call(&site, 10_000, |round| {
         let number = [1, 4, 2, 5][round % 4].to_string();
         site.ask("core.children", &["0", &number]);
-        site.write(&format!("# {round}\n{script}"));
+        site.write(&format!("# {round}\n{SCRIPT}"));
         site.ask("core.reload", &[]);
-    }
-    let said = calls.wait_with_output().expect("its output");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    assert!(
-        said.contains("\"ok\": 10000, \"lost\": 0, \"bad\": 0,"),
-        "{round} rounds: {said}"
-    );
-    let log = site.setup.read("err");
-    assert!(!log.contains("ERROR") && !log.contains("BUG"), "{log}");
+    });
 }
 
 /// The load generator of the benchmarks.
@@ -212,8 +202,28 @@ impl Generator {
         assert!(done.status.success(), "{done:?}");
     }
 
+    /// Makes so many calls, and changes something again and again meanwhile: each of them is set up and ended, and the
+    /// log complains of nothing. Nothing is sent twice, so what is lost is a call. How many changes there were.
+    pub fn loses_no_call(&self, site: &Site, count: u32, mut change: impl FnMut(usize)) -> usize {
+        let mut calls = self.call(count);
+        let mut round = 0;
+        while calls.try_wait().expect("its state").is_none() {
+            round += 1;
+            change(round);
+        }
+        let said = calls.wait_with_output().expect("its output");
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        let log = site.setup.read("err");
+        assert!(
+            said.contains(&format!("\"ok\": {count}, \"lost\": 0, \"bad\": 0,")),
+            "{round} rounds: {said}\n{log}"
+        );
+        assert!(!log.contains("ERROR") && !log.contains("BUG"), "{log}");
+        round
+    }
+
     /// So many calls.
-    pub fn call(&self, count: u32) -> Child {
+    fn call(&self, count: u32) -> Child {
         let started = self.command("call", &self.caller, count).spawn();
         started.expect("it ran before")
     }

@@ -3,7 +3,7 @@
 use crate::common::sip::{Phone, first_line, header};
 use crate::common::{Setup, module, read_pid, wait_until};
 use crate::load::Load;
-use crate::reload_calls::{Generator, expect, relaying, ring, uri};
+use crate::reload_calls::{Generator, MODULES, SCRIPT, expect, relaying, ring, uri};
 use crate::site::{Site, config};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -336,41 +336,14 @@ fn a_successor_that_is_killed_at_any_moment_leaves_the_server_as_it_was() {
 
 #[test]
 fn upgrades_under_load_lose_no_call() {
-    let script = "modparam(\"tm\", \"wt_timer\", 500)\n\
-                  modparam(\"maxfwd\", \"max_limit\", 255)\n\
-                  route { mf_process_maxfwd_header(\"10\"); if (method == \"REGISTER\") { save(\"location\"); break; }\n\
-                    if (loose_route()) { t_relay(); break; }\n\
-                    record_route();\n\
-                    if (!lookup(\"location\")) { sl_send_reply(\"404\", \"Not\"); break; }\n\
-                    t_relay(); }\n";
-    let site = serving(&["rr", "tm", "maxfwd", "usrloc", "registrar"], script);
+    let site = serving(&MODULES, SCRIPT);
     let generator = Generator::new(&site);
     generator.register();
-    let mut calls = generator.call(10_000);
-    let mut round = 0;
-    while calls.try_wait().expect("its state").is_none() {
-        round += 1;
+    generator.loses_no_call(&site, 10_000, |_| {
         site.upgrade();
-    }
-    let said = calls.wait_with_output().expect("its output");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let log = site.setup.read("err");
-    assert!(
-        said.contains("\"ok\": 10000, \"lost\": 0, \"bad\": 0,"),
-        "{round} rounds: {said}\n{log}"
-    );
-    assert!(!log.contains("ERROR") && !log.contains("BUG"), "{log}");
+    });
     site.is_whole();
 }
-
-/// A script that registers and relays.
-const ALL: &str = "modparam(\"tm\", \"wt_timer\", 500)\n\
-    modparam(\"maxfwd\", \"max_limit\", 255)\n\
-    route { mf_process_maxfwd_header(\"10\"); if (method == \"REGISTER\") { save(\"location\"); break; }\n\
-      if (loose_route()) { t_relay(); break; }\n\
-      record_route();\n\
-      if (!lookup(\"location\")) { sl_send_reply(\"404\", \"Not\"); break; }\n\
-      t_relay(); }\n";
 
 #[test]
 fn with_other_memory_a_call_that_rings_ends_in_the_program_that_it_began_in() {
@@ -417,7 +390,7 @@ fn with_other_memory_a_call_that_rings_ends_in_the_program_that_it_began_in() {
 
 #[test]
 fn with_other_memory_no_registration_and_no_call_is_lost() {
-    let site = serving_foreign(&["rr", "tm", "maxfwd", "usrloc", "registrar"], ALL);
+    let site = serving_foreign(&MODULES, SCRIPT);
     let generator = Generator::new(&site);
     generator.register();
     let dumped = || {
@@ -433,21 +406,10 @@ fn with_other_memory_no_registration_and_no_call_is_lost() {
     };
     let before = dumped();
     assert!(before.len() >= 50, "{before:?}");
-    let mut calls = generator.call(6_000);
-    let mut round = 0;
-    while calls.try_wait().expect("its state").is_none() {
-        round += 1;
+    let round = generator.loses_no_call(&site, 6_000, |_| {
         site.upgrade();
-    }
-    let said = calls.wait_with_output().expect("its output");
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let log = site.setup.read("err");
-    assert!(
-        said.contains("\"ok\": 6000, \"lost\": 0, \"bad\": 0,"),
-        "{round} rounds: {said}\n{log}"
-    );
+    });
     assert!(round > 1, "{round}");
-    assert!(!log.contains("ERROR") && !log.contains("BUG"), "{log}");
     assert_eq!(dumped(), before);
     site.is_whole();
 }
