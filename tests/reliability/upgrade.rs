@@ -1,12 +1,13 @@
 //! A new program takes over while the server runs. Here it is the same program file, with what ser.cfg says by then.
 
 use crate::common::sip::{Phone, first_line, header};
-use crate::common::{Setup, module, read_pid, wait_until};
+use crate::common::{Setup, free_port, module, read_pid, wait_until};
 use crate::load::Load;
 use crate::reload_calls::{Generator, MODULES, SCRIPT, expect, relaying, ring, uri};
 use crate::site::{Site, config};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::net::UdpSocket;
 use std::ops::Deref;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -197,6 +198,24 @@ fn who_is_registered_stays_so_and_can_be_called() {
         site.setup.addr(),
     );
     expect(&caller, "SIP/2.0 200");
+}
+
+#[test]
+fn an_address_that_the_file_no_longer_names_is_free_afterwards() {
+    let (stays, goes) = (free_port(), free_port());
+    let listen = |port| format!("listen=udp:127.0.0.1:{port}\n");
+    let both = format!("{}{}{}", listen(stays), listen(goes), answer(201));
+    let site = Ended(Site::listening(&[], &both));
+    assert!(UdpSocket::bind(("127.0.0.1", goes)).is_err());
+    site.write(&format!("{}{}", listen(stays), answer(202)));
+    site.upgrade();
+    wait_until("nobody has it", || {
+        UdpSocket::bind(("127.0.0.1", goes)).is_ok()
+    });
+    let phone = Phone::new();
+    let request = phone.request("OPTIONS", "sip:x@127.0.0.1");
+    let answer = phone.ask(request, ("127.0.0.1", stays));
+    assert_eq!(first_line(&answer), "SIP/2.0 202 Fine");
 }
 
 #[test]

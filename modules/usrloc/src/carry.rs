@@ -3,6 +3,7 @@
 //! A record is a table, a uid and a binding: texts and numbers in a fixed order, each with its length in front. Sockets go by
 //! protocol and address, because their numbers may be others. Whoever changes this gives the form another name.
 
+use crate::contact::texts_of;
 use crate::domain;
 use ser::core::module::api::usrloc::{ContactInfo, Full};
 use ser::core::net::{self, SocketInfo};
@@ -36,20 +37,10 @@ fn put_all(out: &mut Vec<u8>, table: &[u8], uid: &[u8], info: &ContactInfo<'_>) 
         .socket
         .map(|s| format!("{} {}", s.proto.name(), s.addr));
     let numbers = format!("{} {} {} {}", info.cseq, info.q, info.expires, info.flags);
-    let texts = [
-        table,
-        uid,
-        info.uri,
-        info.aor,
-        info.received,
-        info.instance,
-        info.user_agent,
-        info.call_id,
-        info.avps,
-        numbers.as_bytes(),
-        socket.as_deref().unwrap_or("").as_bytes(),
-    ];
-    texts.into_iter().for_each(|text| put(out, text));
+    [table, uid].into_iter().for_each(|text| put(out, text));
+    texts_of(info).into_iter().for_each(|text| put(out, text));
+    put(out, numbers.as_bytes());
+    put(out, socket.as_deref().unwrap_or("").as_bytes());
 }
 
 /// What was written and could not be taken.

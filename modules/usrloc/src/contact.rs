@@ -30,7 +30,8 @@ thread_local! {
     static BLOCK: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-fn texts_of<'c>(info: &ContactInfo<'c>) -> [&'c [u8]; TEXTS] {
+/// The texts of a binding, in the order in which they are kept.
+pub fn texts_of<'c>(info: &ContactInfo<'c>) -> [&'c [u8]; TEXTS] {
     [
         info.uri,
         info.aor,

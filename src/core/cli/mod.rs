@@ -10,6 +10,7 @@
 //! | `live_config` | another config file while the server runs |
 //! | `fork_mode` | `-D` and `fork=` |
 //! | `start` | the start order, and what is undone when a step fails |
+//! | `succession` | the same for a program that takes the place of another |
 //!
 //! Exit codes: 0 for `-h`, `-V`, a good `-c`, a stop that was asked for, and the launcher of a daemon that
 //! runs; 255 for everything that failed.
@@ -23,6 +24,7 @@ mod options;
 mod overrides;
 mod passes;
 mod start;
+mod succession;
 mod texts;
 
 pub use options::{CliOption, OPTIONS};

@@ -11,6 +11,7 @@ use super::getopt::Opt;
 use super::live_config::{ConfigFile, LiveConfig};
 use super::overrides::Overrides;
 use super::passes::Early;
+use super::succession::{self, Succession};
 use crate::core::config::{Facts, Target};
 use crate::core::dns;
 use crate::core::log as ser_log;
@@ -47,11 +48,11 @@ impl From<String> for Failed {
 }
 
 /// What the config file and the command line come to.
-struct Plan {
+pub(super) struct Plan {
     settings: Settings,
     identity: Identity,
-    mode: ForkMode,
-    more: Overrides,
+    pub(super) mode: ForkMode,
+    pub(super) more: Overrides,
     shm_limit: u64,
     /// The config file, as named.
     config: String,
@@ -85,7 +86,7 @@ pub(super) fn serve(early: Early, options: &[Opt], origin: Origin) -> Result<(),
         return start(&early, options, origin, None);
     };
     match legacy.take_segment() {
-        Ok(_) => start(&early, options, origin, Some(legacy)),
+        Ok(()) => start(&early, options, origin, Some(legacy)),
         Err(why) => {
             legacy.failed(&why);
             Err(why.into())
@@ -113,12 +114,6 @@ fn start(
         legacy.failed(&format!("{}{why}", config_file::findings()));
     }
     result
-}
-
-/// From whom this program takes over, and who may take over from it.
-struct Succession {
-    legacy: Option<Legacy>,
-    invocation: Option<Invocation>,
 }
 
 fn start_or_fail(
@@ -275,7 +270,7 @@ fn sockets_to_bind(plan: &Plan) -> &'static [&'static SocketInfo] {
 fn run(plan: Plan, inherited: Inherited, succession: &mut Succession) -> Result<(), Failed> {
     if let Some(legacy) = succession.legacy.take() {
         let invocation = succession.invocation.take();
-        return ended(succeed(&plan, invocation, legacy)?);
+        return ended(succession::succeed(&plan, invocation, legacy)?);
     }
     let invocation = succession.invocation.take();
     let stop = match plan.mode {
@@ -323,7 +318,7 @@ fn live_with_files(
 }
 
 /// They are the successor's, if there is one.
-fn remove_files(
+pub(super) fn remove_files(
     result: &Result<Stop, Failed>,
     pid_file: Option<PidFile>,
     pgid_file: Option<PgidFile>,
@@ -334,52 +329,7 @@ fn remove_files(
     }
 }
 
-/// The life of a program that takes the place of another. Until it is in office it leaves everything as it is.
-fn succeed(plan: &Plan, invocation: Option<Invocation>, legacy: Legacy) -> Result<Stop, Failed> {
-    ser_log::set_process(0);
-    let (mut attendant, legacy) = match prepare_succession(plan, invocation) {
-        Ok(attendant) => (attendant, legacy),
-        Err(Failed(why)) => {
-            legacy.failed(&why);
-            return Err(Failed(why));
-        }
-    };
-    let taken = attendant
-        .take_over(legacy)
-        .and_then(|()| attendant.close_terminal());
-    if let Err(why) = taken {
-        attendant.give_up(&why);
-        return Err(Failed(why));
-    }
-    let files = take_files(plan);
-    attendant.announce();
-    notify::ready();
-    let stop = attend(attendant);
-    remove_files(&Ok(stop), files.0, files.1);
-    Ok(stop)
-}
-
-fn prepare_succession(plan: &Plan, invocation: Option<Invocation>) -> Result<Attendant, Failed> {
-    if plan.mode == ForkMode::NoFork {
-        let why = "it is not to fork (fork=no), and one that does not fork cannot take over";
-        return Err(Failed(why.into()));
-    }
-    let signals = Attended::begin().map_err(|e| format!("cannot catch signals: {e}"))?;
-    set_limits(plan)?;
-    init(plan)?;
-    Ok(Attendant::new(heritage(plan, invocation)?, signals)?)
-}
-
-/// The pid file and the process group file, which a server can live without.
-fn take_files(plan: &Plan) -> (Option<PidFile>, Option<PgidFile>) {
-    let told = |why: String| log::error!("ERROR: {why}");
-    let path = plan.more.pid_file.as_deref();
-    let pid_file = path.and_then(|path| PidFile::take_over(path).map_err(told).ok());
-    let pgid_file = create_pgid_file(plan).map_err(|Failed(why)| told(why)).ok();
-    (pid_file, pgid_file.flatten())
-}
-
-fn attend(mut attendant: Attendant) -> Stop {
+pub(super) fn attend(mut attendant: Attendant) -> Stop {
     let stop = attendant.attend();
     if !matches!(stop, Stop::Succeeded(_)) {
         notify::stopping();
@@ -388,7 +338,7 @@ fn attend(mut attendant: Attendant) -> Stop {
     stop
 }
 
-fn create_pgid_file(plan: &Plan) -> Result<Option<PgidFile>, Failed> {
+pub(super) fn create_pgid_file(plan: &Plan) -> Result<Option<PgidFile>, Failed> {
     let own_group = plan.mode == ForkMode::Daemon;
     let pgid = own_group.then(|| nix::unistd::getpgrp().as_raw());
     match plan.more.pgid_file.as_deref() {
@@ -439,7 +389,7 @@ fn tell_launcher(launcher: Launcher) -> Result<(), String> {
     ready.map_err(|e| format!("whoever started the server is gone: {e}"))
 }
 
-fn set_limits(plan: &Plan) -> Result<(), Failed> {
+pub(super) fn set_limits(plan: &Plan) -> Result<(), Failed> {
     limits::set_core(plan.settings.disable_core_dump);
     if let Ok(files @ 1..) = u64::try_from(plan.settings.open_files_limit) {
         limits::raise_open_files(files)
@@ -449,7 +399,7 @@ fn set_limits(plan: &Plan) -> Result<(), Failed> {
 }
 
 /// The modules, then the script's arguments, then down with the privileges.
-fn init(plan: &Plan) -> Result<(), Failed> {
+pub(super) fn init(plan: &Plan) -> Result<(), Failed> {
     registry::init_modules()?;
     // In no-fork mode nobody would serve them.
     if plan.mode != ForkMode::NoFork {
@@ -483,7 +433,7 @@ fn check_number(sockets: usize, children: u32) -> Result<(), Failed> {
     Err(Failed(text))
 }
 
-fn heritage(plan: &Plan, invocation: Option<Invocation>) -> Result<Heritage, Failed> {
+pub(super) fn heritage(plan: &Plan, invocation: Option<Invocation>) -> Result<Heritage, Failed> {
     let first = net::listeners()
         .udp
         .first()

@@ -11,7 +11,9 @@ use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 const BELL: &str = "bell ";
@@ -83,12 +85,29 @@ pub fn forget_bells() {
     HANDED_ON.lock().retain(|name, _| !name.starts_with(BELL));
 }
 
-/// Closes what nobody has taken.
-pub fn close_rest() {
-    for (name, fd) in std::mem::take(&mut *HANDED_ON.lock()) {
-        log::debug!("nobody has taken {name}");
-        drop(fd);
+/// Closes what nobody has taken and whose name begins with none of these words: this program has no use for it, and would
+/// keep an address for nobody. Before the first fork, or the processes keep it.
+pub fn close_rest(kept: &[&str]) {
+    HANDED_ON.lock().retain(|name, _| {
+        let is_kept = kept.iter().any(|word| name.starts_with(word));
+        if !is_kept {
+            log::debug!("{name} of the program before is closed");
+        }
+        is_kept
+    });
+}
+
+/// In a program whose place another has taken: lets go of everything on offer. The numbers stay valid, on `/dev/null`,
+/// because whoever opened them owns them still.
+pub fn let_go() -> io::Result<()> {
+    let null = File::open("/dev/null")?;
+    for &number in std::mem::take(&mut *OFFERED.lock()).values() {
+        // SAFETY: what is on offer is open until it is withdrawn, and stays owned by who opened it: this second owner is
+        // never dropped. dup3 replaces what the number refers to in one step.
+        let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+        rustix::io::dup3(&null, &mut place, rustix::io::DupFlags::CLOEXEC)?;
     }
+    Ok(())
 }
 
 /// Copies of everything on offer that stay open over `exec`. Dropping them closes the copies.

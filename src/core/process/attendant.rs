@@ -10,6 +10,7 @@ use super::child::{self, Birth};
 use super::fork::{Forked, fork};
 use super::no_fork::OwnReceiver;
 use super::reload::{Configuration, Reloading};
+use super::reports::{self, Reports};
 use super::serve_orders::OpenOrders;
 use super::signals::Attended;
 use super::table::{State, Table, rank};
@@ -27,8 +28,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -99,45 +98,6 @@ pub(super) struct Settled {
     foreground: bool,
     /// How long a stop may take; zero: as long as it takes.
     pub exit_timeout: Duration,
-}
-
-/// The pipe on which children report that they are ready, or why not.
-#[derive(Debug)]
-struct Reports {
-    reader: File,
-    writer: File,
-    text: Vec<u8>,
-}
-
-impl Reports {
-    fn open() -> nix::Result<Reports> {
-        let flags = nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK;
-        let (reader, writer) = nix::unistd::pipe2(flags)?;
-        Ok(Reports {
-            reader: reader.into(),
-            writer: writer.into(),
-            text: Vec::new(),
-        })
-    }
-
-    /// The complete lines that have come in.
-    fn read(&mut self) -> Vec<String> {
-        let mut buffer = [0; 4096];
-        // A pipe without data (WouldBlock) ends the loop as its end does.
-        while let Ok(n @ 1..) = self.reader.read(&mut buffer) {
-            self.text.extend_from_slice(&buffer[..n]);
-        }
-        let complete = self
-            .text
-            .iter()
-            .rposition(|&b| b == b'\n')
-            .map_or(0, |i| i + 1);
-        let lines = self.text.drain(..complete).collect::<Vec<u8>>();
-        String::from_utf8_lossy(&lines)
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    }
 }
 
 impl Attendant {
@@ -316,7 +276,7 @@ impl Attendant {
                 shared::started(slot, pid.as_raw());
                 Ok(())
             }
-            Forked::Child => child::live(entry, &birth, &self.reports.writer),
+            Forked::Child => child::live(entry, &birth, self.reports.writer()),
         }
     }
 
@@ -325,7 +285,7 @@ impl Attendant {
         let own = self.own_receiver.as_ref().filter(|_| self.stop.is_none());
         let mut fds = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.reports.reader.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.reports.as_fd(), PollFlags::POLLIN),
         ];
         fds.extend(own.map(|own| PollFd::new(own.as_fd(), PollFlags::POLLIN)));
         let resolver = own.and_then(OwnReceiver::resolver);
@@ -375,7 +335,7 @@ impl Attendant {
     }
 
     fn take_report(&mut self, line: &str) {
-        let Some((slot, why)) = child::read_report(line) else {
+        let Some((slot, why)) = reports::read_report(line) else {
             log::error!("BUG: report of a process not understood: {line}");
             return;
         };
@@ -591,14 +551,5 @@ mod tests {
             describe_death(WaitStatus::Signaled(pid, Signal::SIGKILL, false)),
             "exited by a signal 9 (SIGKILL), core was not generated"
         );
-    }
-
-    #[test]
-    fn reports_are_taken_line_by_line() {
-        let mut reports = Reports::open().unwrap();
-        child::report(&reports.writer, 3, "");
-        child::report(&reports.writer, 4, "no\ndatabase");
-        assert_eq!(reports.read(), ["3 ", "4 nodatabase"]);
-        assert!(reports.read().is_empty());
     }
 }

@@ -186,18 +186,10 @@ fn sample(socket: &SocketInfo, receivers: &[(u16, i32)]) -> Sample {
         let own = cpu.map(|cpu| cpu.own.as_secs_f64());
         sample.cpu = sample.cpu.zip(own).map(|(sum, own)| sum + own);
         for (end, count) in done.latency.buckets() {
-            add(&mut sample.times, seconds(cycles::to_us(end)), count);
+            sample.add_time(seconds(cycles::to_us(end)), count);
         }
     }
-    sample.times.sort_by(|a, b| a.0.total_cmp(&b.0));
     sample
-}
-
-fn add(times: &mut Vec<(f64, u64)>, time: f64, count: u64) {
-    match times.iter_mut().find(|t| t.0 == time) {
-        Some(known) => known.1 += count,
-        None => times.push((time, count)),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! why; nothing ever returns into the attendant's code.
 
 use super::fork::exit_now;
+use super::reports::report;
 use super::table::{Entry, Role, rank};
 use super::{
     daemonize, dns_resolver, finisher, shared, signals, slow_timer, timer, title, udp_receiver,
@@ -15,7 +16,6 @@ use crate::core::{net, script, settings};
 use nix::sys::signal::Signal;
 use nix::unistd::{Pid, getppid};
 use std::fs::File;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Exit status of a process that could not start.
@@ -118,32 +118,5 @@ fn work(entry: &Entry, resolver: Option<Resolver>) -> Result<(), String> {
         Role::ConfigCheck | Role::Successor | Role::Former => {
             Err("BUG: it has a life of its own".into())
         }
-    }
-}
-
-/// One report: number of the slot, blank, text (empty: ready), line end. Short enough for a pipe to
-/// take it whole.
-pub(super) fn report(mut reports: &File, slot: u16, why: &str) {
-    let why: String = why.chars().filter(|&c| c != '\n').take(800).collect();
-    if let Err(e) = reports.write_all(format!("{slot} {why}\n").as_bytes()) {
-        log::error!("no report to the attendant ({e}): {why}");
-    }
-}
-
-/// Reads what [`report`] wrote.
-pub(super) fn read_report(line: &str) -> Option<(u16, &str)> {
-    let (slot, why) = line.split_once(' ')?;
-    Some((slot.parse().ok()?, why))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_tells_the_slot_and_why_without_line_ends() {
-        assert_eq!(read_report("7 "), Some((7, "")));
-        assert_eq!(read_report("12 no database"), Some((12, "no database")));
-        assert_eq!(read_report("x"), None);
     }
 }

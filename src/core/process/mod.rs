@@ -2,7 +2,7 @@
 //!
 //! | file | runs in |
 //! |---|---|
-//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `auto_children`, `reload`, `serve_orders`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `upgrade/`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
+//! | `attendant`, `table`, `respawn`, `retire`, `scale`, `auto_children`, `reload`, `serve_orders`, `reports`, `post_mortem`, `watch`, `replace`, `at_work`, `shutdown`, `upgrade/`, `daemonize`, `privileges`, `limits`, `pidfile`, `notify` | the attendant |
 //! | `child` | each forked process, until its work loop |
 //! | `udp_receiver` | receivers; in no-fork mode the main process (`no_fork`) |
 //! | `finisher` | processes that end what was begun when another program has taken over |
@@ -38,6 +38,7 @@ mod pulse;
 mod receivers;
 mod reload;
 mod replace;
+mod reports;
 mod respawn;
 mod retire;
 mod scale;
@@ -71,5 +72,5 @@ pub use stream_server::serve_streams;
 pub use table::{Entry, Role, State, Table, rank};
 pub use unixsock_server::{UnixSockSpec, serve_unixsock};
 pub(in crate::core) use unixsock_server::{remove_unixsock, serve_core_unixsock};
+pub use upgrade::{EXPORT, Invocation, Legacy, PIPE, SCRATCH};
 pub use upgrade::{Export, Import, Unfinished, carry_over, finish_first, key_of};
-pub use upgrade::{Invocation, Legacy, SCRATCH};

@@ -11,6 +11,9 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// The first words of the names under which pid files are handed on.
+pub const OFFERED: &str = "pid file";
+
 /// A pid file of this process; [`PidFile::remove`] takes it away.
 #[derive(Debug)]
 pub struct PidFile {
@@ -33,8 +36,8 @@ impl PidFile {
         Ok(pid_file)
     }
 
-    /// Takes over the file of the program that this one takes the place of. That one has the lock still: see
-    /// [`PidFile::lock`].
+    /// Takes over the file of the program that this one takes the place of. That one has the lock as long as it lives;
+    /// then the number in the file says whose it is.
     pub fn take_over(path: &Path) -> Result<PidFile, String> {
         let name = offered_as(path);
         let Some(file) = inherited::take(&name) else {
@@ -46,11 +49,6 @@ impl PidFile {
         };
         pid_file.write()?;
         Ok(pid_file)
-    }
-
-    /// Locks a file that was taken over; whether that was possible.
-    pub fn lock(&self) -> bool {
-        fcntl_lock(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
     fn write(&mut self) -> Result<(), String> {
@@ -108,7 +106,7 @@ impl PidFile {
 }
 
 fn offered_as(path: &Path) -> String {
-    format!("pid file {}", path.display())
+    format!("{OFFERED} {}", path.display())
 }
 
 /// Judges what an existing file holds: nothing, a pid, or something that is no pid file at all.

@@ -132,9 +132,8 @@ fn sample(name: &str, look: &Look, since: Instant) -> Result<Sample, Failure> {
             .zip(seconds(receiver, "cpu_us").ok())
             .map(|(sum, cpu)| sum + cpu);
         sample.exec_cpu += seconds(receiver, "exec_cpu_us").unwrap_or(0.0);
-        add_times(&mut sample.times, receiver.str("service_times")?)?;
+        add_times(&mut sample, receiver.str("service_times")?)?;
     }
-    sample.times.sort_by(|a, b| a.0.total_cmp(&b.0));
     Ok(sample)
 }
 
@@ -156,17 +155,13 @@ fn overload<'l>(socket: &Value, look: &'l Look) -> Option<&'l Value> {
 }
 
 /// Adds `NANOSECONDS:COUNT ...`.
-fn add_times(times: &mut Vec<(f64, u64)>, text: &str) -> Result<(), Failure> {
+fn add_times(sample: &mut Sample, text: &str) -> Result<(), Failure> {
     for word in text.split_whitespace() {
         let pair = word.split_once(':');
         let pair = pair.and_then(|(time, n)| Some((time.parse::<u64>().ok()?, n.parse().ok()?)));
         let (nanos, count): (u64, u64) =
             pair.ok_or_else(|| Failure::other(format!("{word} is no service time")))?;
-        let time = nanos as f64 / 1e9;
-        match times.iter_mut().find(|t| t.0 == time) {
-            Some(known) => known.1 += count,
-            None => times.push((time, count)),
-        }
+        sample.add_time(nanos as f64 / 1e9, count);
     }
     Ok(())
 }
@@ -177,11 +172,11 @@ mod tests {
 
     #[test]
     fn times_of_receivers_are_added_up() {
-        let mut times = Vec::new();
-        add_times(&mut times, "1000:2 3000:1").unwrap();
-        add_times(&mut times, "3000:4").unwrap();
-        add_times(&mut times, "").unwrap();
-        assert_eq!(times, [(1e-6, 2), (3e-6, 5)]);
-        assert!(add_times(&mut times, "1000").is_err());
+        let mut sample = Sample::default();
+        add_times(&mut sample, "1000:2 3000:1").unwrap();
+        add_times(&mut sample, "3000:4").unwrap();
+        add_times(&mut sample, "").unwrap();
+        assert_eq!(sample.times, [(1e-6, 2), (3e-6, 5)]);
+        assert!(add_times(&mut sample, "1000").is_err());
     }
 }

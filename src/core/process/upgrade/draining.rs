@@ -160,8 +160,8 @@ impl Attendant {
 }
 
 impl Outgoing {
-    /// How long until the next stage has to be looked at.
-    pub(super) fn next_stage(&self, now: Instant) -> Duration {
+    /// How long until it has to be looked at again, even if it says nothing.
+    pub fn next_look(&self, now: Instant) -> Duration {
         let left = self.end.saturating_duration_since(now);
         match self.stage {
             Stage::Draining => left.min(LOOK),

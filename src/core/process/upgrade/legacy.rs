@@ -32,6 +32,8 @@ pub struct Legacy {
     pub(super) children: u32,
     /// It is to have a segment of its own.
     pub(super) fresh: bool,
+    /// Why it cannot go on with the segment.
+    foreign: Option<String>,
 }
 
 /// The text of the list.
@@ -95,24 +97,24 @@ impl Legacy {
             generation,
             children,
             fresh: fresh != 0,
+            foreign: None,
         })
     }
 
-    /// Maps the segment of the program before. False: this program is to have one of its own.
-    pub fn take_segment(&mut self) -> Result<bool, String> {
+    /// Maps the segment of the program before, unless this program is to have one of its own.
+    pub fn take_segment(&mut self) -> Result<(), String> {
         let segment = inherited::take(SEGMENT);
         if self.fresh {
             inherited::forget_bells();
-            drop(inherited::take(SCRATCH));
-            return Ok(false);
+            return Ok(());
         }
         let segment = segment.ok_or("no segment was handed on")?;
         if let Err(why) = ipc::Segment::take_over(segment) {
-            self.foreign(&why.to_string());
+            self.foreign = Some(why.to_string());
             return Err(format!("the segment cannot be taken over: {why}"));
         }
         ipc::set_process_slot(self.slot);
-        Ok(true)
+        Ok(())
     }
 
     /// The number that the configuration of this program has.
@@ -122,18 +124,12 @@ impl Legacy {
 
     /// Tells the attendant in office that this program fails, and why.
     pub fn failed(mut self, why: &str) {
-        match ipc::mismatch() {
-            Some(name) => self.foreign(&format!("{name} looks different")),
-            None => self.tell(Verb::Failed, why),
-        }
-    }
-
-    fn foreign(&mut self, why: &str) {
-        self.tell(Verb::Foreign, why);
-    }
-
-    fn tell(&mut self, verb: Verb, text: &str) {
-        if let Err(why) = self.link.send(verb, text) {
+        let differs = || ipc::mismatch().map(|name| format!("{name} looks different"));
+        let sent = match self.foreign.take().or_else(differs) {
+            Some(foreign) => self.link.send(Verb::Foreign, &foreign),
+            None => self.link.send(Verb::Failed, why),
+        };
+        if let Err(why) = sent {
             log::warn!("WARNING: cannot tell the attendant in office: {why}");
         }
     }

@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | `link` | messages between the two | both |
 //! | `roll` | the processes as text | both |
+//! | `invocation` | how a program was started | both |
 //! | `outgoing` | starts the successor, hands over, takes back | the attendant in office |
 //! | `relay` | what is left to do for one that has handed over | the same |
 //! | `legacy` | what a successor is started with | the successor, first of all |
@@ -29,6 +30,7 @@
 mod carry;
 mod draining;
 mod incoming;
+mod invocation;
 mod legacy;
 mod link;
 mod outgoing;
@@ -38,8 +40,8 @@ mod roll;
 
 pub use carry::{Export, Import, Unfinished, carry_over, finish_first};
 pub(super) use incoming::TakingOver;
-pub use legacy::{Legacy, SCRATCH};
-pub use outgoing::Invocation;
+pub use invocation::Invocation;
+pub use legacy::{EXPORT, Legacy, SCRATCH};
 pub(super) use outgoing::Outgoing;
-pub use passing::key_of;
+pub use passing::{PIPE, key_of};
 pub(super) use passing::{pass, read_head};

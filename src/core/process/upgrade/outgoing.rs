@@ -1,6 +1,7 @@
 //! The attendant in office: starts its successor, hands over, and takes back.
 
 use super::draining::{self, Left};
+use super::invocation::Invocation;
 use super::legacy::{self, EXPORT, SCRATCH, SEGMENT, VARIABLE};
 use super::link::{Link, Message, Verb};
 use super::passing::PIPE;
@@ -16,49 +17,16 @@ use crate::core::settings;
 use crate::ipc::{Scratch, Segment, set_process_slot, settle};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getpid};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// How long a successor may take until it is ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// How much of what it wrote is told when it fails.
 const ERRORS_SHOWN: usize = 16 * 1024;
-
-/// How this program was started: as it was started, its successor is.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    file: PathBuf,
-    arguments: Vec<OsString>,
-    folder: PathBuf,
-}
-
-impl Invocation {
-    /// To be called before the working directory changes, and while the file is there still: another may be put in its
-    /// place while the server runs.
-    pub fn note() -> io::Result<Invocation> {
-        Ok(Invocation {
-            file: std::env::current_exe()?,
-            arguments: std::env::args_os().collect(),
-            folder: std::env::current_dir()?,
-        })
-    }
-
-    fn command(&self) -> Command {
-        let mut arguments = self.arguments.iter();
-        let mut command = Command::new(&self.file);
-        if let Some(name) = arguments.next() {
-            command.arg0(name);
-        }
-        command.args(arguments).current_dir(&self.folder);
-        command
-    }
-}
 
 /// A successor that was started and is not in office.
 #[derive(Debug)]
@@ -104,11 +72,6 @@ impl Outgoing {
     /// What the attendant polls.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.link.as_fd()
-    }
-
-    /// How long it may take still.
-    pub fn next_look(&self, now: Instant) -> Duration {
-        self.next_stage(now)
     }
 
     fn report(mut self) -> String {
@@ -260,7 +223,7 @@ impl Attendant {
         let Some(mut outgoing) = self.outgoing.take() else {
             return;
         };
-        let late = matches!(outgoing.stage, Stage::Preparing | Stage::HandedOver);
+        let late = !matches!(outgoing.stage, Stage::Leaving | Stage::Draining);
         if late && Instant::now() >= outgoing.end {
             outgoing.end += READY_LIMIT;
             outgoing.why = Some("the new program takes too long to start".into());

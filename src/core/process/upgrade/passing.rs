@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The end of the pipe that the new program writes to.
-pub(super) const PIPE: &str = "unfinished";
+pub const PIPE: &str = "unfinished";
 /// How long a receiver waits for the old program, whose queue is full.
 const PATIENCE: Duration = Duration::from_millis(200);
 

@@ -5,6 +5,7 @@
 //! but the state of its own processes, until it is over or the successor is dead.
 
 use super::link::{Link, Verb};
+use crate::core::net::inherited;
 use crate::core::process::attendant::{Attendant, Stop};
 use crate::core::process::notify;
 use crate::core::process::reload::Attempt;
@@ -103,6 +104,10 @@ impl Attendant {
             }
             if !relay.over && self.is_over(&relay) {
                 relay.over = true;
+                // Who started it may wait for this process for long: addresses are not its own any more.
+                if let Err(why) = inherited::let_go() {
+                    log::error!("ERROR: cannot let go of sockets: {why}");
+                }
                 // If it cannot be told, it sees the end of the line.
                 let _ = relay.link.send(Verb::Over, "");
             }

@@ -37,6 +37,16 @@ pub struct Sample {
     pub machine: Machine,
 }
 
+impl Sample {
+    /// So many more messages had this service time.
+    pub fn add_time(&mut self, time: f64, count: u64) {
+        match self.times.binary_search_by(|t| t.0.total_cmp(&time)) {
+            Ok(known) => self.times[known].1 += count,
+            Err(place) => self.times.insert(place, (time, count)),
+        }
+    }
+}
+
 /// The machine that a server runs on; times in seconds, added up over its cores.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Machine {
