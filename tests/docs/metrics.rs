@@ -3,11 +3,12 @@
 use crate::pages::{exports, names};
 use crate::text::{prose, read, root};
 use ser::core::stats::metrics::{BOUNDS, Family};
-use ser::core::{dns, process};
+use ser::core::{dns, overload, process};
 
 /// All families, those of the core first.
 fn all() -> Vec<&'static Family> {
-    let mut all: Vec<&Family> = process::METRICS.iter().chain(dns::METRICS).collect();
+    let core = [process::METRICS, overload::METRICS, dns::METRICS];
+    let mut all: Vec<&Family> = core.into_iter().flatten().collect();
     let mut modules = names();
     modules.sort();
     for name in modules {

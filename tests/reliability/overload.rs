@@ -178,6 +178,13 @@ fn beginning_and_end_are_told() {
     assert_eq!(server.logged(&begun), 1, "it has begun");
     assert_eq!(server.overload("overloads"), 1);
     assert_eq!(server.counter("overload.begun"), 1);
+    let metrics = server.rpc("core.metrics");
+    for name in ["ser_overload_active", "ser_overload_begun_total"] {
+        let family = metrics
+            .lines()
+            .find(|l| l.ends_with(&format!("name:{name}")));
+        assert!(family.is_some_and(|l| l.contains(" value=1.0")), "{name}");
+    }
     // Nobody sends anything: the timer looks.
     wait_until("it is over", || server.logged("over after") > 0);
     let state = server.rpc("core.overload");

@@ -34,6 +34,47 @@ fn another_script_runs_in_all_processes_when_the_answer_is_there() {
     wait_until("the old ones are gone", || site.descs() == before);
 }
 
+/// How often a block or command was called, as `method` tells.
+fn calls(site: &Site, method: &str, name: &str) -> Option<u64> {
+    let told = site.rpc(method, &[]);
+    let mut members = told
+        .iter()
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .find(|members| members.contains(&&*format!("name:{name}")))?
+        .into_iter();
+    members.find_map(|m| m.strip_prefix("calls:"))?.parse().ok()
+}
+
+#[test]
+fn routes_and_commands_that_a_reload_adds_are_measured_and_the_others_go_on() {
+    let site = Site::new(&["textops"], &answer(201), &[]);
+    assert_eq!(asked(&site), "SIP/2.0 201 Fine");
+    assert_eq!(calls(&site, "core.routes", "0"), Some(1));
+    // More than the first of the further rows holds.
+    let blocks: Vec<String> = (1..=20)
+        .map(|n| format!("route[NEW{n}] {{ if (search(\"nothing\")) {{ drop; }} }}\n"))
+        .collect();
+    let body: String = (1..=20).map(|n| format!("route(NEW{n}); ")).collect();
+    let blocks = blocks.concat();
+    site.write(&format!(
+        "{blocks}route {{ {body} sl_send_reply(\"202\", \"Fine\"); }}\n"
+    ));
+    let told = site.ask("core.reload", &[]);
+    assert_eq!(told, ["warnings:,generation:2"]);
+    for _ in 0..3 {
+        assert_eq!(asked(&site), "SIP/2.0 202 Fine");
+    }
+    for (block, expected) in [("0", 4), ("NEW1", 3), ("NEW20", 3)] {
+        assert_eq!(
+            calls(&site, "core.routes", block),
+            Some(expected),
+            "{block}"
+        );
+    }
+    assert_eq!(calls(&site, "core.commands", "search"), Some(60));
+    assert_eq!(calls(&site, "core.commands", "sl_send_reply"), Some(4));
+}
+
 #[test]
 fn a_wrong_file_changes_nothing_and_all_that_is_wrong_is_told() {
     let site = Site::new(&[], &answer(201), &[]);

@@ -15,6 +15,7 @@ use crate::core::net::{self, Listeners, SocketInfo, socket_pool};
 use crate::core::process::{Change, Checked, Configuration};
 use crate::core::script::{self, Declared, HostNames, Program};
 use crate::core::settings::{self, Settings};
+use crate::core::stats;
 use crate::core::time::unix_time;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -191,6 +192,9 @@ impl LiveConfig {
         }
         put_in_force(next);
         close_others();
+        if stats::script::grow().is_err() {
+            log::warn!("WARNING: reload: no room for the measures of all new routes and commands");
+        }
         let (children, auto) = (next.settings.children, next.settings.children_auto);
         let same = (children, auto) == (was.settings.children, was.settings.children_auto);
         let change = Change {

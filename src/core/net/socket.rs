@@ -143,6 +143,10 @@ impl SocketInfo {
             open: AtomicBool::new(false),
         }
     }
+    /// `udp:127.0.0.1:5060`
+    pub fn label(&self) -> String {
+        format!("{}:{}:{}", self.proto.name(), self.addr_str, self.port_str)
+    }
     /// Whether it is bound, and was not closed since.
     pub fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed)

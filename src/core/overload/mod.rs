@@ -16,16 +16,19 @@ mod control;
 mod gate;
 mod load;
 mod look;
+mod metrics;
 mod rpc;
 mod verdicts;
 
 pub(in crate::core) use gate::Gate;
+pub use metrics::METRICS;
 
 use crate::core::forward::text::push_number;
 use crate::core::msg::{BumpVec, ReplyLump, ReplyLumpKind, SipMsg};
 use crate::core::net::SocketInfo;
 use crate::core::rpc::register_core;
 use crate::core::settings::{self, Settings};
+use crate::core::stats;
 use crate::core::time::{TICKS_HZ, register_handler, timer_begin};
 use crate::ipc::{ShmTag, shm_static};
 use std::sync::atomic::Ordering::Relaxed;
@@ -68,6 +71,7 @@ pub(in crate::core) fn refused_after(socket: &SocketInfo) -> Option<f64> {
 /// Makes what receivers share. In the attendant, once settings, segment and timers are there.
 pub(in crate::core) fn create(settings: &Settings) -> Result<(), String> {
     register_core(rpc::METHODS);
+    stats::metrics::register(METRICS);
     if !settings.overload_control {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use super::shared::{self, ProcessInfo};
 use crate::core::module::version::VERSION;
-use crate::core::net::{Backlog, SocketInfo, all_sockets, backlog_of};
+use crate::core::net::{Backlog, all_sockets, backlog_of};
 use crate::core::rpc::start_time;
 use crate::core::stats::metrics::{Family, Kind, Samples, seconds};
 use crate::core::stats::work::{self, Blocked, Done};
@@ -398,13 +398,7 @@ fn each_socket(samples: &mut Samples<'_>, value: impl Fn(Backlog) -> u32) {
     for socket in all_sockets() {
         // Not bound (in no-fork mode there is but one), or no datagrams.
         if let Some(queue) = backlog_of(socket) {
-            samples.int(&[&label(socket)], value(queue));
+            samples.int(&[&socket.label()], value(queue));
         }
     }
-}
-
-/// `udp:127.0.0.1:5060`
-fn label(socket: &SocketInfo) -> String {
-    let proto = socket.proto.name();
-    format!("{proto}:{}:{}", socket.addr_str, socket.port())
 }

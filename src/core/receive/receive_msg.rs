@@ -90,8 +90,9 @@ fn process(buf: &[u8], rcv: ReceiveInfo, arena: &Bump) -> Outcome {
             return Outcome::Failed;
         }
     };
-    counters::count_received(sip.first());
     let mut msg = SipMsg::new(sip, arena, id, rcv);
+    // Not before: the parsed message would be copied once more if it were looked at before it moves.
+    counters::count_received(msg.sip.first());
     match *msg.sip.first() {
         FirstLine::Request { version, .. } => request(&mut msg, version),
         FirstLine::Reply { .. } => reply(&mut msg),

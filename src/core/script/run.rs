@@ -11,17 +11,20 @@ use crate::core::module::{Args, registry};
 use crate::core::msg::{RouteKind, SerError, SipMsg};
 use crate::core::stats::script::Watch;
 use crate::core::stats::work;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Deepest nesting of lists (routes and blocks).
 const MAX_DEPTH: u32 = 100;
 
 /// The state of one run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Run {
     depth: u32,
     /// What ends, and with which value.
     ending: Option<(Ending, i32)>,
     watch: Watch,
+    /// Where others see which line of ser.cfg this process is at.
+    line: &'static AtomicU32,
 }
 
 /// What `return` and `exit` end.
@@ -83,6 +86,17 @@ pub fn run_route(run: &mut Run, index: usize, msg: &mut SipMsg<'_>) -> i32 {
     value
 }
 
+impl Default for Run {
+    fn default() -> Run {
+        Run {
+            depth: 0,
+            ending: None,
+            watch: Watch::default(),
+            line: work::line_cell(),
+        }
+    }
+}
+
 impl Run {
     /// The value of what ends now, if something does.
     #[inline]
@@ -141,7 +155,7 @@ impl Run {
 
     /// Executes one action.
     pub fn do_action(&mut self, action: &'static Action, msg: &mut SipMsg<'_>) -> i32 {
-        work::at_line(action.line);
+        self.line.store(action.line, Ordering::Relaxed);
         match &action.kind {
             ActionKind::Module {
                 command,
@@ -193,7 +207,7 @@ impl Run {
     ) -> i32 {
         let mut chosen = otherwise;
         for arm in arms {
-            work::at_line(arm.line);
+            self.line.store(arm.line, Ordering::Relaxed);
             let value = arm.cond.eval(msg, self);
             if let Some(last) = self.ended() {
                 return last;

@@ -4,6 +4,7 @@
 //! token is accepted here, `receive_msg` sorts out what is not SIP.
 
 use super::error::BadFirstLine;
+use super::method::place_of_word;
 use super::scan::{Blanks, Scan, WS, lower8, word8};
 use super::{Method, ParseError};
 
@@ -14,6 +15,8 @@ pub enum FirstLine<'a> {
     Request {
         method: Method,
         method_name: &'a [u8],
+        /// The place of the method in [`COUNTED`](super::COUNTED).
+        place: u8,
         uri: &'a [u8],
         version: &'a [u8],
     },
@@ -69,9 +72,11 @@ fn request(buf: &[u8], start: usize) -> Result<(FirstLine<'_>, usize), BadFirstL
     }
     let next = behind_line_end(buf, line_end).ok_or(BadFirstLine::Request)?;
     let method_name = &buf[start..method_end];
+    let place = place_of_word(lower8(buf, start, method_end), method_name);
     let line = FirstLine::Request {
-        method: Method::of_word(lower8(buf, start, method_end), method_name),
+        method: Method::at_place(place),
         method_name,
+        place: place as u8,
         uri: &buf[uri_at..uri_end],
         version: &buf[version_at..version_end],
     };
@@ -148,6 +153,7 @@ mod tests {
                 method_name,
                 uri,
                 version,
+                ..
             } = line
             else {
                 panic!("no request");

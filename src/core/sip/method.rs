@@ -24,31 +24,30 @@ impl Method {
     /// The method named by `token`, compared without regard to case, as SER does.
     #[inline]
     pub fn parse(token: &[u8]) -> Method {
-        Self::of_word(lower8(token, 0, token.len()), token)
+        Self::at_place(place_in_counted(token))
     }
 
-    /// The method named by `token`, of which `word` is what `lower8` makes of it.
+    /// The method at a place in [`COUNTED`].
     #[inline]
-    pub(super) fn of_word(word: u64, token: &[u8]) -> Method {
-        const INVITE: u64 = word8(b"invite");
-        const CANCEL: u64 = word8(b"cancel");
-        const ACK: u64 = word8(b"ack");
-        const BYE: u64 = word8(b"bye");
-        const INFO: u64 = word8(b"info");
-        const REGISTER: u64 = word8(b"register");
-        const NOTIFY: u64 = word8(b"notify");
-        match word {
-            INVITE => Method::Invite,
-            CANCEL => Method::Cancel,
-            ACK => Method::Ack,
-            BYE => Method::Bye,
-            INFO => Method::Info,
-            REGISTER => Method::Register,
-            NOTIFY => Method::Notify,
-            // Longer than a word.
-            0 if token.eq_ignore_ascii_case(b"subscribe") => Method::Subscribe,
-            _ => Method::Other,
-        }
+    pub(super) fn at_place(place: usize) -> Method {
+        const METHODS: [Method; COUNTED.len()] = [
+            Method::Invite,
+            Method::Ack,
+            Method::Cancel,
+            Method::Bye,
+            Method::Register,
+            Method::Other,
+            Method::Info,
+            Method::Other,
+            Method::Subscribe,
+            Method::Notify,
+            Method::Other,
+            Method::Other,
+            Method::Other,
+            Method::Other,
+            Method::Other,
+        ];
+        METHODS[place]
     }
 
     /// SER's number for it.
@@ -78,30 +77,51 @@ pub const COUNTED: [&str; 15] = [
     "other",
 ];
 
+/// The one in [`COUNTED`] that is longer than a word.
+const LONG: usize = 8;
+/// The last one there, for all others.
+const OTHER: usize = COUNTED.len() - 1;
+
 /// The place of a method in [`COUNTED`].
 #[inline]
 pub fn place_in_counted(name: &[u8]) -> usize {
-    const WORDS: [u64; 14] = {
-        let mut words = [0; 14];
-        let mut i = 0;
-        while i < words.len() {
-            let name = COUNTED[i].as_bytes();
-            // The one that is longer than a word is looked for by itself.
-            words[i] = if name.len() > 8 { 0 } else { word8(name) };
-            i += 1;
-        }
-        words
-    };
-    const LONG: usize = 8;
-    let word = lower8(name, 0, name.len());
+    place_of_word(lower8(name, 0, name.len()), name)
+}
+
+/// The place of `name`, of which `word` is what `lower8` makes of it.
+#[inline]
+pub(super) fn place_of_word(word: u64, name: &[u8]) -> usize {
     if word == 0 {
-        let is_it = name.eq_ignore_ascii_case(COUNTED[LONG].as_bytes());
-        return if is_it { LONG } else { WORDS.len() };
+        let is_long = name.eq_ignore_ascii_case(COUNTED[LONG].as_bytes());
+        return if is_long { LONG } else { OTHER };
     }
-    WORDS
-        .iter()
-        .position(|known| *known == word)
-        .unwrap_or(WORDS.len())
+    let (known, place) = HASHED[hash(word)];
+    if known == word { place } else { OTHER }
+}
+
+/// The words of [`COUNTED`] with their places, each where [`hash`] has it; 0 where nothing is.
+const HASHED: [(u64, usize); 16] = {
+    let mut table = [(0, OTHER); 16];
+    let mut place = 0;
+    while place < OTHER {
+        if place != LONG {
+            let word = word8(COUNTED[place].as_bytes());
+            let slot = &mut table[hash(word)];
+            assert!(
+                slot.0 == 0,
+                "two methods in one slot: choose another factor"
+            );
+            *slot = (word, place);
+        }
+        place += 1;
+    }
+    table
+};
+
+/// The factor was tried out: with it no two methods share a slot.
+#[inline]
+const fn hash(word: u64) -> usize {
+    (word.wrapping_mul(0x295A_81F1_B618_BA25) >> 60) as usize
 }
 
 /// A set of methods as Allow and the `methods` parameter of Contact carry it; SER's bits.

@@ -5,7 +5,7 @@
 //! may find out which message it works on; a process that dies leaves all of it as it was.
 
 use super::cycles;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 crate::shm_counters! {
@@ -18,12 +18,15 @@ crate::shm_counters! {
         line: AtomicU32,
         /// What is worked on: the length of a message, or a [`Task`].
         what: AtomicU32,
-        /// Where the message came from: an IPv6 address (of an IPv4 address the mapped one), and a port.
-        ip: [AtomicU64; 2],
-        port: AtomicU32,
+        /// Where the message came from: the port, [`IS_V6`], and the octets of an IPv4 address in the upper half.
+        source: AtomicU64,
+        /// The octets of an IPv6 address.
+        ip6: [AtomicU64; 2],
     }
 }
 
+/// The bit of `source` that says that the address is in `ip6`.
+const IS_V6: u64 = 1 << 16;
 /// The bit of a task's number, which no length of a message has.
 const TASK: u32 = 0x8000_0000;
 
@@ -86,8 +89,8 @@ impl Doing {
             since: AtomicU64::new(0),
             line: AtomicU32::new(0),
             what: AtomicU32::new(0),
-            ip: [const { AtomicU64::new(0) }; 2],
-            port: AtomicU32::new(0),
+            source: AtomicU64::new(0),
+            ip6: [const { AtomicU64::new(0) }; 2],
         }
     }
 
@@ -100,14 +103,20 @@ impl Doing {
 
     #[inline]
     fn note(&self, what: u32, source: SocketAddr) {
-        let ip = match source.ip() {
-            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-            IpAddr::V6(ip) => ip,
+        // The octets as they lie in memory: nothing is turned around.
+        let source = match source {
+            SocketAddr::V4(v4) => {
+                let ip = u32::from_ne_bytes(v4.ip().octets());
+                u64::from(ip) << 32 | u64::from(v4.port())
+            }
+            SocketAddr::V6(v6) => {
+                let ip = u128::from_ne_bytes(v6.ip().octets());
+                self.ip6[0].store(ip as u64, Ordering::Relaxed);
+                self.ip6[1].store((ip >> 64) as u64, Ordering::Relaxed);
+                IS_V6 | u64::from(v6.port())
+            }
         };
-        let ip = ip.to_bits();
-        self.ip[0].store((ip >> 64) as u64, Ordering::Relaxed);
-        self.ip[1].store(ip as u64, Ordering::Relaxed);
-        self.port.store(source.port().into(), Ordering::Relaxed);
+        self.source.store(source, Ordering::Relaxed);
         self.what.store(what, Ordering::Relaxed);
     }
 
@@ -151,10 +160,10 @@ impl Doing {
         (since != 0 && !is_task).then_some(since)
     }
 
-    /// A line of ser.cfg is executed.
+    /// Where the line of ser.cfg is noted that is executed.
     #[inline]
-    pub fn at_line(&self, line: u32) {
-        self.line.store(line, Ordering::Relaxed);
+    pub fn line_cell(&self) -> &AtomicU32 {
+        &self.line
     }
 
     /// The line of ser.cfg that was executed last; 0: none was in the present piece of work.
@@ -188,9 +197,14 @@ impl Doing {
     }
 
     fn source(&self) -> SocketAddr {
-        let [high, low] = [0, 1].map(|i| u128::from(self.ip[i].load(Ordering::Relaxed)));
-        let ip = Ipv6Addr::from_bits((high << 64) | low).to_canonical();
-        SocketAddr::new(ip, self.port.load(Ordering::Relaxed) as u16)
+        let source = self.source.load(Ordering::Relaxed);
+        let ip: IpAddr = if source & IS_V6 == 0 {
+            ((source >> 32) as u32).to_ne_bytes().into()
+        } else {
+            let [low, high] = [0, 1].map(|i| u128::from(self.ip6[i].load(Ordering::Relaxed)));
+            (high << 64 | low).to_ne_bytes().into()
+        };
+        SocketAddr::new(ip, source as u16)
     }
 }
 
@@ -220,7 +234,7 @@ mod tests {
         for source in ["10.0.0.1:5060", "[2001:db8::1]:65535", "0.0.0.0:1"] {
             let source: SocketAddr = source.parse().unwrap();
             row.message(17, 300, source);
-            row.at_line(7);
+            row.line_cell().store(7, Ordering::Relaxed);
             let now = row.now().unwrap();
             assert_eq!((now.since, now.line), (17, 7));
             let length = 300;

@@ -11,10 +11,14 @@ macro_rules! counters {
             /// All of them, in the order of their numbers.
             pub const ALL: &'static [Counter] = &[$(Counter::$name,)+];
 
-            /// The counter that stands `n` places behind this one.
-            #[inline]
-            pub fn behind(self, n: usize) -> Counter {
-                Counter::ALL[self as usize + n]
+            /// Of a sum that nobody counts: the counters that it is the sum of.
+            pub fn parts(self) -> Option<&'static [Counter]> {
+                let (first, last) = match self {
+                    Counter::RcvRequests => (Counter::RcvInvite, Counter::RcvOther),
+                    Counter::RcvReplies => (Counter::Rcv1xx, Counter::Rcv6xx),
+                    _ => return None,
+                };
+                Some(&Counter::ALL[first as usize..=last as usize])
             }
 
             /// The name in dumps and in RPC replies.

@@ -2,37 +2,30 @@
 //! kernel's monotonic clock. Its unit is told by [`per_us`].
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long the counter is compared with the kernel's clock at the start.
 const COMPARE: Duration = Duration::from_millis(20);
 
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    counter: bool,
-    per_us: f64,
-}
-
-static CLOCK: OnceLock<Clock> = OnceLock::new();
+/// Units of the clock in a microsecond.
+static PER_US: OnceLock<f64> = OnceLock::new();
+/// Whether the processor's counter is the clock: what is asked each time, apart from the rest.
+static BY_COUNTER: AtomicBool = AtomicBool::new(false);
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
 
 /// Chooses the clock and measures its unit; before the first fork, so that all processes agree.
 pub fn calibrate() {
     ORIGIN.get_or_init(Instant::now);
-    CLOCK.get_or_init(|| {
+    PER_US.get_or_init(|| {
         if !is_even() {
-            return Clock {
-                counter: false,
-                per_us: 1000.0,
-            };
+            return 1000.0;
         }
         let (start, from) = (Instant::now(), counter());
         std::thread::sleep(COMPARE);
         let cycles = counter().wrapping_sub(from) as f64;
-        Clock {
-            counter: true,
-            per_us: cycles / start.elapsed().as_secs_f64() / 1e6,
-        }
+        BY_COUNTER.store(true, Ordering::Relaxed);
+        cycles / start.elapsed().as_secs_f64() / 1e6
     });
 }
 
@@ -60,17 +53,22 @@ fn counter() -> u64 {
 /// Now, from an arbitrary moment.
 #[inline]
 pub fn now() -> u64 {
-    match CLOCK.get() {
-        Some(Clock { counter: true, .. }) => counter(),
-        _ => ORIGIN
-            .get()
-            .map_or(0, |origin| origin.elapsed().as_nanos() as u64),
+    match BY_COUNTER.load(Ordering::Relaxed) {
+        true => counter(),
+        false => by_kernel(),
     }
+}
+
+#[cold]
+fn by_kernel() -> u64 {
+    ORIGIN
+        .get()
+        .map_or(0, |origin| origin.elapsed().as_nanos() as u64)
 }
 
 /// Units of [`now`] in a microsecond.
 pub fn per_us() -> f64 {
-    CLOCK.get().map_or(1000.0, |clock| clock.per_us)
+    PER_US.get().copied().unwrap_or(1000.0)
 }
 
 /// Units of [`now`] as microseconds.

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const SUB_BITS: u32 = 3;
 const SUB: usize = 1 << SUB_BITS;
-/// Values below 2^LOW share the first bucket, those from 2^HIGH on the last.
-const LOW: u32 = 8;
+/// Values below 2^LOW have buckets of one width, those from 2^HIGH on share the last.
+const LOW: u32 = 7;
 const HIGH: u32 = 40;
 /// Number of buckets.
-pub const BUCKETS: usize = (HIGH - LOW) as usize * SUB + 1;
+pub const BUCKETS: usize = (HIGH - LOW + 1) as usize * SUB;
 
 crate::shm_counters! {
     /// Counts by size.
@@ -20,19 +20,22 @@ crate::shm_counters! {
     }
 }
 
-/// The bucket of a value.
+/// The bucket of a value: its highest bits behind their position. No branch.
 #[inline]
 pub(super) fn bucket(value: u64) -> usize {
-    let value = value.clamp(1 << LOW, (1 << HIGH) - 1);
-    let octave = value.ilog2();
-    let sub = (value >> (octave - SUB_BITS)) as usize & (SUB - 1);
-    (octave - LOW) as usize * SUB + sub
+    let octave = (value | 1 << LOW).ilog2();
+    // From SUB on, except below 2^LOW.
+    let high = (value >> (octave - SUB_BITS)) as usize;
+    ((octave - LOW) as usize * SUB + high).min(BUCKETS - 1)
 }
 
 /// The largest value of a bucket.
 fn upper(bucket: usize) -> u64 {
-    let (octave, sub) = (LOW + (bucket / SUB) as u32, (bucket % SUB) as u64 + 1);
-    (1 << octave) + (sub << (octave - SUB_BITS)) - 1
+    let (octave, high) = match bucket {
+        ..SUB => (LOW, bucket),
+        _ => (LOW + (bucket / SUB) as u32 - 1, SUB + bucket % SUB),
+    };
+    ((high as u64 + 1) << (octave - SUB_BITS)) - 1
 }
 
 impl Histogram {
@@ -91,6 +94,16 @@ impl Sums {
         self.counts.iter().sum()
     }
 
+    /// The sum of the squares of the values, each taken for the middle of its bucket.
+    pub fn squares(&self) -> f64 {
+        let square = |(i, n): (usize, &u64)| {
+            let low = if i == 0 { 0 } else { upper(i - 1) };
+            let middle = (low + upper(i)) as f64 / 2.0;
+            middle * middle * *n as f64
+        };
+        self.counts.iter().enumerate().map(square).sum()
+    }
+
     /// The value that so many of all (0.0 to 1.0) do not exceed; 0 without any.
     pub fn quantile(&self, part: f64) -> u64 {
         let wanted = (self.count() as f64 * part).ceil().max(1.0) as u64;
@@ -134,7 +147,12 @@ mod tests {
             );
         }
         assert_eq!(bucket(0), 0);
-        assert!(bucket(u64::MAX) < BUCKETS);
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+        assert_eq!(bucket((1 << HIGH) - 1), BUCKETS - 1);
+        for i in 0..BUCKETS {
+            assert_eq!(bucket(upper(i)), i);
+            assert_eq!(bucket(upper(i) + 1), (i + 1).min(BUCKETS - 1));
+        }
     }
 
     #[test]
@@ -149,6 +167,9 @@ mod tests {
         let median = sums.quantile(0.5) as f64;
         assert!((500_000.0..570_000.0).contains(&median), "{median}");
         assert!(sums.quantile(1.0) >= 1_000_000);
+        let squares: f64 = (1..=1000).map(|v| (f64::from(v) * 1000.0).powi(2)).sum();
+        let error = (sums.squares() / squares - 1.0).abs();
+        assert!(error < 0.01, "{error}");
         assert_eq!(sums.since(&sums).count(), 0);
         assert_eq!(Sums::default().quantile(0.5), 0);
     }

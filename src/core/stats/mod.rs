@@ -10,6 +10,7 @@ mod counter;
 pub mod cycles;
 pub mod histogram;
 pub mod memory_limit;
+mod meters;
 pub mod metrics;
 pub mod queueing;
 pub mod script;
@@ -40,7 +41,10 @@ impl Row {
 
     /// The value of one counter.
     pub fn get(&self, counter: Counter) -> u64 {
-        self.cells[counter as usize].load(Ordering::Relaxed)
+        match counter.parts() {
+            None => self.cells[counter as usize].load(Ordering::Relaxed),
+            Some(parts) => parts.iter().map(|part| self.get(*part)).sum(),
+        }
     }
 
     #[inline]
@@ -87,6 +91,16 @@ pub fn count_n(counter: Counter, n: u64) {
     row.unwrap_or(&PRIVATE).add(counter, n);
 }
 
+/// Counts one event under the counter that stands `n` places behind `first`: the members of a group, methods say,
+/// stand one behind the other. Behind the last one nothing is counted.
+#[inline]
+pub fn count_behind(first: Counter, n: usize) {
+    let row = ROWS.my_first().unwrap_or(&PRIVATE);
+    if let Some(cell) = row.cells.get(first as usize + n) {
+        add(cell, 1);
+    }
+}
+
 /// The row of the process with that slot.
 pub fn of_process(slot: u16) -> Option<&'static Row> {
     ROWS.of(slot).first()
@@ -105,10 +119,12 @@ mod tests {
     #[test]
     fn a_row_counts_each_counter_by_itself() {
         let row = Row::new();
-        row.add(Counter::RcvRequests, 2);
-        row.add(Counter::RcvRequests, 1);
+        row.add(Counter::RcvInvite, 2);
+        row.add(Counter::RcvInvite, 1);
+        row.add(Counter::RcvOther, 1);
         row.add(Counter::DropParse, 1);
-        assert_eq!(row.get(Counter::RcvRequests), 3);
+        assert_eq!(row.get(Counter::RcvInvite), 3);
+        assert_eq!(row.get(Counter::RcvRequests), 4);
         assert_eq!(row.get(Counter::DropParse), 1);
         assert_eq!(row.get(Counter::RcvReplies), 0);
     }

@@ -1,17 +1,18 @@
 //! What the script costs: for each route block and each command of a module how often it ran and how long it took.
 //!
-//! The names are collected while ser.cfg is compiled; their numbers are places in each process's row. Off
+//! The names are collected while ser.cfg is compiled; their numbers are places in each process's rows ([`meters`]). Off
 //! (`script_stats=no`) there are no rows, and nobody looks at the clock. Invariant: a moment at which the clock was
 //! looked at is used again as long as nothing has happened since ([`Watch`]), so a list of commands costs one look each.
 
 use super::histogram::{BUCKETS, Sums, bucket};
+use super::meters::Meters;
 use super::{add, cycles};
-use crate::ipc::{ShmFull, ShmRows, ShmTag, named};
+use crate::ipc::ShmFull;
 use parking_lot::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Buckets of the times of a route: two of [`super::histogram`] are one here, so its error is below a quarter.
-const COARSE: usize = BUCKETS / 2 + 1;
+const COARSE: usize = BUCKETS / 2;
 
 crate::shm_counters! {
     /// A route block in one process; times in the unit of [`cycles`].
@@ -35,8 +36,8 @@ crate::shm_counters! {
     }
 }
 
-static ROUTES: ShmRows<Route> = ShmRows::new();
-static COMMANDS: ShmRows<Command> = ShmRows::new();
+static ROUTES: Meters<Route> = Meters::new();
+static COMMANDS: Meters<Command> = Meters::new();
 static ON: AtomicBool = AtomicBool::new(false);
 /// Time of this process in route blocks that were called from the one that runs.
 static INNER: AtomicU64 = AtomicU64::new(0);
@@ -79,14 +80,21 @@ pub fn command(module: &'static str, name: &'static str) -> usize {
 /// Makes rows for `processes` and switches measuring on; once ser.cfg is compiled, before the first fork.
 pub fn create(processes: usize) -> Result<(), ShmFull> {
     let names = NAMES.read();
-    named(&format!("{:?}", names.routes), || {
-        ROUTES.create(processes, names.routes.len(), ShmTag::CORE)
-    })?;
-    named(&format!("{:?}", names.commands), || {
-        COMMANDS.create(processes, names.commands.len(), ShmTag::CORE)
-    })?;
+    ROUTES.create(processes, &names.routes)?;
+    COMMANDS.create(processes, &names.commands)?;
     ON.store(true, Ordering::Relaxed);
     Ok(())
+}
+
+/// Makes rows for the names that came with another ser.cfg, before processes are forked with it. What there is no room
+/// for is not measured.
+pub fn grow() -> Result<(), ShmFull> {
+    if !is_on() {
+        return Ok(());
+    }
+    let names = NAMES.read();
+    ROUTES.grow(&names.routes)?;
+    COMMANDS.grow(&names.commands)
 }
 
 /// The clock of one run of the script.
@@ -138,7 +146,7 @@ impl Watch {
             return;
         }
         self.seen = cycles::now();
-        if let Some(command) = COMMANDS.mine().get(number) {
+        if let Some(command) = COMMANDS.mine(number) {
             add(&command.calls, 1);
             add(&command.total, self.seen.saturating_sub(began.at));
             if value < 0 {
@@ -168,7 +176,7 @@ impl Watch {
             return;
         }
         let took = self.now().saturating_sub(began.at);
-        if let Some(route) = ROUTES.mine().get(number) {
+        if let Some(route) = ROUTES.mine(number) {
             add(&route.total, took);
             add(
                 &route.own,
@@ -229,7 +237,7 @@ pub fn routes() -> Vec<RouteSum> {
             name: name.clone(),
             ..RouteSum::default()
         };
-        for route in ROUTES.iter().filter_map(|row| row.get(number)) {
+        for route in ROUTES.all(number) {
             sum.total += load(&route.total);
             sum.own += load(&route.own);
             sum.times.add_pairs(&route.times);
@@ -251,7 +259,7 @@ pub fn commands() -> Vec<CommandSum> {
             name,
             ..CommandSum::default()
         };
-        for command in COMMANDS.iter().filter_map(|row| row.get(number)) {
+        for command in COMMANDS.all(number) {
             sum.calls += load(&command.calls);
             sum.errors += load(&command.errors);
             sum.total += load(&command.total);
@@ -264,7 +272,7 @@ pub fn commands() -> Vec<CommandSum> {
 /// Time that the process of `slot` spent in the script, in the unit of [`cycles`].
 pub fn of_process(slot: u16) -> u64 {
     // Each moment is the own time of one block.
-    ROUTES.of(slot).iter().map(|route| load(&route.own)).sum()
+    ROUTES.of(slot).map(|route| load(&route.own)).sum()
 }
 
 #[cfg(test)]

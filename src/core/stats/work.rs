@@ -10,7 +10,7 @@ use super::histogram::{Histogram, Sums};
 use super::{add, cycles};
 use crate::ipc::{Scratch, ShmFull, ShmRows, ShmTag, lock_wait};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What a process can be blocked in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,12 +47,8 @@ crate::shm_counters! {
     /// The row of one process; times in the unit of [`cycles`].
     #[derive(Debug)]
     pub struct Work {
-        /// Messages that were worked on.
-        messages: AtomicU64,
-        /// Time spent on them, blocked time included.
+        /// Time spent on messages, blocked time included.
         busy: AtomicU64,
-        /// Sum of the squares of that, in units of 2^20: for the variability of service times.
-        squares: AtomicU64,
         blocked: [AtomicU64; KINDS],
         /// Time spent on anything, up to the last wait.
         awake: AtomicU64,
@@ -156,10 +152,7 @@ impl Drop for Working {
         let took = now.saturating_sub(self.from);
         row.doing.end();
         store(&row.ended, now);
-        add(&row.messages, 1);
         add(&row.busy, took);
-        let scaled = took >> 10;
-        add(&row.squares, scaled * scaled);
         row.latency.add(took);
     }
 }
@@ -192,12 +185,11 @@ pub fn blocked<T>(kind: Blocked, wait: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Notes the line of ser.cfg that this process executes.
+/// Where this process notes the line of ser.cfg that it executes.
 #[inline]
-pub fn at_line(line: u32) {
-    if let Some(row) = mine() {
-        row.doing.at_line(line);
-    }
+pub fn line_cell() -> &'static AtomicU32 {
+    static PRIVATE: AtomicU32 = AtomicU32::new(0);
+    mine().map_or(&PRIVATE, |row| row.doing.line_cell())
 }
 
 /// The line of ser.cfg that this process executed last; 0: none in the present piece of work.
@@ -249,7 +241,7 @@ pub struct Done {
     pub awake_us: f64,
     /// Time waited for work.
     pub idle_us: f64,
-    /// Sum of the squares of the service times, in µs².
+    /// Sum of the squares of the service times, in µs², to the precision of `latency`.
     pub squares_us2: f64,
     /// Time blocked, by [`Blocked`].
     pub blocked_us: [f64; KINDS],
@@ -276,14 +268,13 @@ pub fn of_process(slot: u16) -> Option<Done> {
     };
     let awake = load(&row.awake);
     let idle = past(load(&row.started)).saturating_sub(awake + past(load(&row.woke)));
-    let unit = 1024.0 / cycles::per_us();
     let mut done = Done {
-        messages: load(&row.messages),
+        messages: 0,
         busy_us: cycles::to_us(load(&row.busy)),
         busy: load(&row.busy),
         awake_us: cycles::to_us(awake),
         idle_us: cycles::to_us(idle),
-        squares_us2: load(&row.squares) as f64 * unit * unit,
+        squares_us2: 0.0,
         lock_us: lock_wait(slot) as f64 / 1000.0,
         blocked_us: std::array::from_fn(|i| cycles::to_us(load(&row.blocked[i]))),
         working: row.doing.now(),
@@ -293,6 +284,9 @@ pub fn of_process(slot: u16) -> Option<Done> {
     };
     row.latency.add_to(&mut done.latency);
     row.delay.add_to(&mut done.delay);
+    // What the histogram knows is not counted once more for each message.
+    done.messages = done.latency.count();
+    done.squares_us2 = done.latency.squares() / cycles::per_us().powi(2);
     Some(done)
 }
 
