@@ -3,6 +3,7 @@
 use crate::text::{read, root};
 use ser::core::cli::OPTIONS;
 use ser::core::config::{known_modules, param_docs};
+use ser::core::module::retired::NOT_YET;
 use std::path::PathBuf;
 
 fn page() -> String {
@@ -44,7 +45,9 @@ fn every_module_of_ser_is_in_the_table_with_its_state() {
     for name in known_modules() {
         let state = if has_folder(name) { "here" } else { "not yet" };
         assert_eq!(of(name), Some(state), "{name}");
+        assert_eq!(NOT_YET.contains(&name), !has_folder(name), "{name}");
     }
+    assert!(!NOT_YET.iter().any(|name| has_folder(name)));
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub enum LoadError {
     OwnCore {
         path: PathBuf,
     },
+    /// A module of SER that is to come.
+    NotYet {
+        /// The module.
+        name: String,
+    },
     /// The same file again, or another one with a module of the same name.
     AlreadyLoaded {
         path: PathBuf,
@@ -103,6 +108,9 @@ impl fmt::Display for LoadError {
             LoadError::Retired { name, instead } => {
                 write!(f, "module {name} does not exist any more: {instead}")
             }
+            LoadError::NotYet { name } => {
+                write!(f, "module {name} is not a part of this version yet")
+            }
             LoadError::NotRunning { path } => write!(
                 f,
                 "the server runs without {}, it has to be restarted for it",
@@ -145,7 +153,12 @@ fn find(spec: &str, mpath: &str) -> Result<PathBuf, LoadError> {
     let Some(path) = candidates.iter().find(|p| p.is_file()) else {
         return Err(match retired::fate(&name) {
             Some(Fate::Replaced(instead)) => LoadError::Retired { name, instead },
-            _ => LoadError::NotFound {
+            Some(Fate::NotYet) => LoadError::NotYet { name },
+            Some(Fate::Renamed(name)) if retired::NOT_YET.contains(&name) => {
+                let name = name.to_owned();
+                LoadError::NotYet { name }
+            }
+            Some(Fate::Renamed(_)) | None => LoadError::NotFound {
                 name: spec.to_owned(),
                 tried: candidates,
             },
@@ -361,5 +374,14 @@ mod tests {
     fn a_retired_module_says_what_replaces_it() {
         let error = load_module("extcmd.so", "").unwrap_err();
         assert!(error.to_string().contains("module exec"), "{error}");
+    }
+
+    #[test]
+    fn a_module_that_is_to_come_says_so_under_its_own_name() {
+        for (spec, name) in [("pcscf.so", "pcscf"), ("/opt/x/acc.so", "acc_syslog")] {
+            let error = load_module(spec, "").unwrap_err().to_string();
+            let expected = format!("module {name} is not a part of this version yet");
+            assert_eq!(error, expected);
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Modules of older servers that this one does not have under that name: what to load instead, or
-//! why there is nothing.
+//! Modules of older servers that this one does not have under that name: what to load instead, or why there is
+//! nothing, or nothing yet.
 
 /// What became of a module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -8,9 +8,72 @@ pub enum Fate {
     Renamed(&'static str),
     /// Gone; the text says what replaces it.
     Replaced(&'static str),
+    /// It is to come.
+    NotYet,
 }
 
-/// The fate of module `name`, `None` if it was never retired.
+/// Modules of SER and of OpenIMSCore that this version does not have.
+pub const NOT_YET: &[&str] = &[
+    "acc_db",
+    "acc_radius",
+    "acc_syslog",
+    "auth",
+    "auth_db",
+    "auth_radius",
+    "avp",
+    "avp_db",
+    "avp_radius",
+    "avpops",
+    "cdp",
+    "cdp_avp",
+    "cfg_rpc",
+    "cpl-c",
+    "db_ops",
+    "dbg",
+    "dbtext",
+    "dialog",
+    "dispatcher",
+    "diversion",
+    "domain",
+    "ecscf",
+    "enum",
+    "eval",
+    "flatstore",
+    "gflags",
+    "icscf",
+    "isc",
+    "jabber",
+    "lcr",
+    "lrf",
+    "mediaproxy",
+    "mgcf",
+    "msilo",
+    "mysql",
+    "nathelper",
+    "options",
+    "oracle",
+    "osp",
+    "pa",
+    "pcscf",
+    "pdt",
+    "permissions",
+    "pike",
+    "postgres",
+    "presence_b2b",
+    "ratelimit",
+    "rls",
+    "scscf",
+    "sms",
+    "speeddial",
+    "timer",
+    "tls",
+    "uac",
+    "uri_db",
+    "uri_radius",
+    "xcap",
+];
+
+/// The fate of module `name`, `None` if it is here or nobody knows it.
 pub fn fate(name: &str) -> Option<Fate> {
     Some(match name {
         "acc" => Fate::Renamed("acc_syslog"),
@@ -26,6 +89,7 @@ pub fn fate(name: &str) -> Option<Fate> {
         "radius_acc" => Fate::Replaced("module acc_radius"),
         "radius_auth" => Fate::Replaced("module auth_radius"),
         "pv" => Fate::Replaced("selects (@ruri.user) and attributes are part of the core"),
+        name if NOT_YET.contains(&name) => Fate::NotYet,
         _ => return None,
     })
 }

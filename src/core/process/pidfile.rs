@@ -31,7 +31,9 @@ impl PidFile {
                 break pid_file;
             }
         };
-        check_old(&mut pid_file.file, path)?;
+        if check_old(&mut pid_file.file, path)? {
+            log::warn!("pid file contains old pid, replacing pid");
+        }
         pid_file.write()?;
         Ok(pid_file)
     }
@@ -62,7 +64,7 @@ impl PidFile {
     /// Whether [`PidFile::create`] can succeed, as far as an existing file says. Nothing is changed.
     pub fn check(path: &Path) -> Result<(), String> {
         match PidFile::open_locked(path, false)? {
-            Some(mut pid_file) => check_old(&mut pid_file.file, path),
+            Some(mut pid_file) => check_old(&mut pid_file.file, path).map(|_| ()),
             None => Ok(()),
         }
     }
@@ -109,11 +111,12 @@ fn offered_as(path: &Path) -> String {
     format!("{OFFERED} {}", path.display())
 }
 
-/// Judges what an existing file holds: nothing, a pid, or something that is no pid file at all.
-fn check_old(file: &mut File, path: &Path) -> Result<(), String> {
+/// Judges what an existing file holds: nothing, a pid, or something that is no pid file at all. True: the pid of a
+/// process that is gone or another program's.
+fn check_old(file: &mut File, path: &Path) -> Result<bool, String> {
     let shown = path.display();
     let Some(old) = read_number(file).map_err(|e| format!("pid file {shown}: {e}"))? else {
-        return Ok(());
+        return Ok(false);
     };
     match old {
         None => Err(format!(
@@ -122,10 +125,7 @@ fn check_old(file: &mut File, path: &Path) -> Result<(), String> {
         Some(pid) if is_server(pid) => {
             Err(format!("running process found in the pid file {shown}"))
         }
-        Some(_) => {
-            log::warn!("pid file contains old pid, replacing pid");
-            Ok(())
-        }
+        Some(_) => Ok(true),
     }
 }
 

@@ -145,7 +145,7 @@ impl Loader<'_> {
         }
         let new = match fate(name) {
             Some(Fate::Renamed(new)) => Some(new),
-            Some(Fate::Replaced(_)) | None => None,
+            Some(Fate::Replaced(_) | Fate::NotYet) | None => None,
         };
         let names = [Some(name), new].into_iter().flatten().map(str::to_owned);
         self.compiler.missing.add(names);
