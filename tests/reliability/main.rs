@@ -20,5 +20,7 @@ mod reload_calls;
 mod saturated;
 mod scaling;
 mod site;
+mod strace;
 mod stuck;
+mod syscalls;
 mod upgrade;

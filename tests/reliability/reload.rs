@@ -5,6 +5,7 @@ use crate::common::{free_port, wait_until};
 use crate::load::Load;
 use crate::site::Site;
 use nix::sys::signal::Signal;
+use std::time::{Duration, Instant};
 
 fn answer(code: u16) -> String {
     format!("route {{ sl_send_reply(\"{code}\", \"Fine\"); }}\n")
@@ -73,6 +74,45 @@ fn routes_and_commands_that_a_reload_adds_are_measured_and_the_others_go_on() {
     }
     assert_eq!(calls(&site, "core.commands", "search"), Some(60));
     assert_eq!(calls(&site, "core.commands", "sl_send_reply"), Some(4));
+}
+
+/// Kills a process as soon as it is there, again and again, until its replacement is kept waiting.
+fn wear_out(site: &Site, desc: &str) {
+    let mut killed = std::collections::BTreeSet::new();
+    let end = Instant::now() + Duration::from_secs(20);
+    // Without a pause: who lives for a while does not die in vain. The eighth delay is some seconds.
+    while killed.len() < 8 {
+        assert!(Instant::now() < end, "{}", site.setup.read("err"));
+        let children = site.server.tree.children();
+        for child in children.iter().filter(|c| c.desc() == desc) {
+            if killed.insert(child.pid) {
+                let pid = nix::unistd::Pid::from_raw(child.pid);
+                // It may be gone.
+                let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reload_is_read_while_processes_are_replaced_for_the_one_before() {
+    let site = Site::new(&[], &answer(201), &[]);
+    let before = site.descs();
+    // The first one cannot end before this process is there again.
+    wear_out(&site, "slow timer");
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| site.rpc("core.reload", &[]));
+        wait_until("it is in force", || site.generation("generation") == "2");
+        site.write(&answer(202));
+        let second = site.rpc("core.reload", &[]);
+        (first.join().expect("an answer"), second)
+    });
+    assert!(first[0].starts_with("503 Another"), "{first:?}");
+    assert_eq!(second[0], "200 OK", "{second:?}");
+    wait_until("the old ones are gone", || site.descs() == before);
+    assert_eq!(asked(&site), "SIP/2.0 202 Fine");
+    let log = site.setup.read("err");
+    assert!(!log.contains("config check"), "{log}");
 }
 
 #[test]

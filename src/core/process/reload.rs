@@ -397,7 +397,8 @@ impl Attendant {
     fn next_old(&self) -> Option<(u16, bool)> {
         let generation = self.reloading.generation;
         let old = |e: &&Entry| {
-            e.generation < generation && e.stays() && matches!(e.state, State::Running(_))
+            let old = e.generation < generation && !e.ends();
+            old && e.stays() && matches!(e.state, State::Running(_))
         };
         let old = self.table.entries().iter().filter(old);
         let next = old.min_by_key(|e| (!can_be_two(e), e.slot))?;

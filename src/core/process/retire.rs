@@ -89,8 +89,7 @@ impl Attendant {
             return false;
         }
         let role = entry.role;
-        let ends = matches!(role, Role::ConfigCheck | Role::Successor);
-        if entry.stays() && !ends && successor.is_none() {
+        if entry.stays() && !entry.ends() && successor.is_none() {
             return false;
         }
         if let Some(successor) = successor.and_then(|slot| self.table.get_mut(slot)) {

@@ -121,6 +121,11 @@ impl Entry {
         self.leave.is_none()
     }
 
+    /// Whether it does one thing and ends: nobody takes its place.
+    pub fn ends(&self) -> bool {
+        matches!(self.role, Role::ConfigCheck | Role::Successor)
+    }
+
     /// Whether it counts among those that are wanted: it stays, and is there for itself.
     fn counts(&self) -> bool {
         self.stays() && self.replaces.is_none()
