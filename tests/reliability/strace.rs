@@ -30,6 +30,21 @@ pub fn can_inject() -> bool {
     fine
 }
 
+/// Runs a server under strace from its first call on; its output goes to `err` in the folder of `log`.
+pub fn launch(server: Command, fault: Fault, n: u32, log: &Path) -> Child {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "--seccomp-bpf", "-o"]).arg(log);
+    command.args(["-e", &format!("trace={}", fault.0)]);
+    command.args(injection(fault, n));
+    command.arg(server.get_program()).args(server.get_args());
+    let err = File::create(log.with_file_name("err")).expect("a file");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(err);
+    command.spawn().expect("strace runs")
+}
+
 /// strace at all processes of a server, and at those that they fork.
 pub struct Strace(Child);
 

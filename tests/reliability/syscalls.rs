@@ -2,8 +2,9 @@
 //! repeat is served, and afterwards everything is as it was.
 
 use crate::common::sip::{Phone, first_line, header, reply};
-use crate::common::{Foreground, Setup, load, wait_until};
-use crate::strace::{Fault, Strace, can_inject};
+use crate::common::tree::is_alive;
+use crate::common::{Foreground, Setup, free_port, load, wait_until};
+use crate::strace::{Fault, Strace, can_inject, launch};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -41,12 +42,30 @@ onreply_route[1] {
 }
 "#;
 
-/// How many calls of a kind fail, one after the other; with SER_SOAK set many.
+/// How many calls of a kind fail, one after the other (`FAULTS`).
 fn depth() -> u32 {
-    match std::env::var_os("SER_SOAK") {
-        Some(_) => 12,
-        None => 2,
-    }
+    std::env::var("FAULTS").map_or(2, |n| n.parse().expect("FAULTS is a number"))
+}
+
+/// Whether a call is to fail: `CALL` names one, else all are.
+fn is_wanted((call, _): &Fault) -> bool {
+    std::env::var("CALL").map_or(true, |only| only == *call)
+}
+
+/// A ser.cfg, and the port of the page of metrics.
+fn config(setup: &Setup) -> (String, u16) {
+    let page = free_port();
+    let path = |name: &str| setup.path(name).display().to_string();
+    let config = format!(
+        "{}modparam(\"ctl\", \"fifo\", \"unixs:{}\")\n\
+         modparam(\"fifo\", \"fifo_file\", \"{}\")\n\
+         modparam(\"prometheus\", \"port\", {page})\n\
+         modparam(\"tm\", \"fr_timer\", 1500)\n{SCRIPT}",
+        load(&MODULES),
+        path("ctl"),
+        path("fifo"),
+    );
+    (config, page)
 }
 
 struct Lab {
@@ -60,17 +79,7 @@ struct Lab {
 impl Lab {
     fn new() -> Lab {
         let setup = Setup::new();
-        let page = crate::common::free_port();
-        let path = |name: &str| setup.path(name).display().to_string();
-        let config = format!(
-            "{}modparam(\"ctl\", \"fifo\", \"unixs:{}\")\n\
-             modparam(\"fifo\", \"fifo_file\", \"{}\")\n\
-             modparam(\"prometheus\", \"port\", {page})\n\
-             modparam(\"tm\", \"fr_timer\", 1500)\n{SCRIPT}",
-            load(&MODULES),
-            path("ctl"),
-            path("fifo"),
-        );
+        let (config, page) = config(&setup);
         std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
         let server = setup.foreground(&["-D", "-D", "-E"]);
         Lab {
@@ -213,16 +222,25 @@ impl Lab {
     }
 }
 
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let injected = self.setup.read("strace");
+            let injected = injected.lines().filter(|line| line.contains("INJECTED"));
+            injected.for_each(|line| eprintln!("{line}"));
+            eprintln!("{}", self.setup.read("err"));
+        }
+    }
+}
+
 /// All of them, and which do not end well.
 fn each(faults: &[Fault]) {
     if !can_inject() {
         return;
     }
-    let only = std::env::var("SER_FAULT").ok();
-    let wanted = |fault: &&Fault| only.as_ref().is_none_or(|only| only == fault.0);
     let failed: Vec<&Fault> = faults
         .iter()
-        .filter(wanted)
+        .filter(|fault| is_wanted(fault))
         .filter(|fault| std::panic::catch_unwind(|| case(**fault)).is_err())
         .collect();
     assert!(failed.is_empty(), "{failed:?}");
@@ -230,18 +248,22 @@ fn each(faults: &[Fault]) {
 
 fn case(fault: Fault) {
     let lab = Lab::new();
+    let mut all = 0;
     for n in 1..=depth() {
-        eprintln!("{fault:?}, time {n}");
         let strace = Strace::attach(&lab.server, fault, n, &lab.setup.path("strace"));
         lab.use_it();
         strace.detach();
+        let failed = lab.setup.read("strace").matches("INJECTED").count();
+        eprintln!("{fault:?}, time {n}: {failed} calls failed");
         lab.check();
+        all += failed;
     }
+    assert!(all > 0, "{fault:?}: nobody makes that call");
     let log = lab.setup.read("err");
     let bad = log
         .lines()
         .find(|line| line.contains("BUG") || line.contains("panic"));
-    assert_eq!(bad, None, "{fault:?}\n{log}");
+    assert_eq!(bad, None, "{fault:?}");
 }
 
 #[test]
@@ -249,17 +271,15 @@ fn the_network_fails() {
     each(&[
         ("sendto", "ENOBUFS"),
         ("recvfrom", "ENOMEM"),
-        ("sendmsg", "ENOBUFS"),
-        ("recvmsg", "ENOMEM"),
         ("accept4", "EMFILE"),
-        ("socket", "EMFILE"),
-        ("bind", "EADDRINUSE"),
         ("getsockopt", "ENOBUFS"),
         ("setsockopt", "ENOMEM"),
         ("ppoll", "ENOMEM"),
         ("poll", "ENOMEM"),
-        ("epoll_wait", "EINTR"),
+        ("epoll_create1", "EMFILE"),
+        ("epoll_pwait", "EINTR"),
         ("epoll_ctl", "ENOMEM"),
+        ("timerfd_create", "EMFILE"),
     ]);
 }
 
@@ -268,18 +288,15 @@ fn files_and_pipes_fail() {
     each(&[
         ("read", "EIO"),
         ("write", "ENOSPC"),
-        ("writev", "EIO"),
         ("openat", "EMFILE"),
         ("close", "EIO"),
         ("pipe2", "EMFILE"),
-        ("dup", "EMFILE"),
         ("fcntl", "ENOLCK"),
         ("memfd_create", "EMFILE"),
         ("statx", "EACCES"),
         ("newfstatat", "EACCES"),
-        ("unlink", "EACCES"),
+        ("readlink", "EACCES"),
         ("lseek", "ESPIPE"),
-        ("ftruncate", "ENOSPC"),
     ]);
 }
 
@@ -288,21 +305,124 @@ fn processes_and_memory_fail() {
     each(&[
         ("clone", "EAGAIN"),
         ("clone3", "EAGAIN"),
-        ("vfork", "EAGAIN"),
         ("execve", "ENOMEM"),
         ("wait4", "EINTR"),
-        ("waitid", "EINTR"),
         ("kill", "EPERM"),
+        ("prctl", "EPERM"),
         ("futex", "EINTR"),
         ("mmap", "ENOMEM"),
         ("munmap", "ENOMEM"),
         ("mprotect", "ENOMEM"),
-        ("madvise", "EAGAIN"),
-        ("brk", "ENOMEM"),
-        ("clock_nanosleep", "EINTR"),
         ("getrandom", "ENOSYS"),
         ("rt_sigaction", "EINVAL"),
-        ("rt_sigprocmask", "EINVAL"),
-        ("signalfd4", "EMFILE"),
     ]);
+}
+
+/// A server that starts while a call fails.
+struct Start {
+    setup: Setup,
+    strace: std::process::Child,
+}
+
+impl Start {
+    fn new(fault: Fault, n: u32) -> Start {
+        let setup = Setup::new();
+        let (config, _) = config(&setup);
+        std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
+        let strace = launch(
+            setup.command(&["-D", "-D", "-E"]),
+            fault,
+            n,
+            &setup.path("strace"),
+        );
+        Start { setup, strace }
+    }
+
+    /// Whether it serves; else it has ended.
+    fn serves(&mut self) -> bool {
+        let phone = Phone::new();
+        let request = phone.request("OPTIONS", "sip:localhost");
+        for _ in 0..300 {
+            phone.send(&request, self.setup.addr());
+            if phone.try_recv(Duration::from_millis(100)).is_some() {
+                return true;
+            }
+            if self.strace.try_wait().expect("its state").is_some() {
+                return false;
+            }
+        }
+        panic!("it neither serves nor ends: {}", self.setup.read("err"));
+    }
+
+    /// Its processes, the attendant first.
+    fn processes(&self) -> Vec<i32> {
+        let is_ser = |pid: &i32| {
+            std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim() == "ser")
+        };
+        let mut pids = self.setup.processes();
+        pids.retain(|pid| is_ser(pid) && is_alive(*pid));
+        pids.sort_unstable();
+        pids
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            // It may end by itself meanwhile.
+            let _ = nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGKILL,
+            );
+        }
+        let _ = self.strace.wait();
+    }
+}
+
+#[test]
+fn a_start_fails_with_a_word_or_comes_to_serve() {
+    if !can_inject() {
+        return;
+    }
+    // Not those that the loader of programs makes before the server runs.
+    let faults = [
+        ("socket", "EMFILE"),
+        ("bind", "EADDRINUSE"),
+        ("setsockopt", "ENOMEM"),
+        ("openat", "EMFILE"),
+        ("write", "EIO"),
+        ("pipe2", "EMFILE"),
+        ("eventfd2", "EMFILE"),
+        ("signalfd4", "EMFILE"),
+        ("timerfd_create", "EMFILE"),
+        ("memfd_create", "EMFILE"),
+        ("fallocate", "ENOSPC"),
+        ("ftruncate", "ENOSPC"),
+        ("clone", "EAGAIN"),
+        ("prctl", "EPERM"),
+        ("rt_sigaction", "EINVAL"),
+        ("mknodat", "EACCES"),
+        ("chmod", "EPERM"),
+        ("listen", "EADDRINUSE"),
+    ];
+    let mut wrong = Vec::new();
+    for fault in faults.into_iter().filter(is_wanted) {
+        for n in 1..=depth() {
+            let mut start = Start::new(fault, n);
+            let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                let served = start.serves();
+                let said = start.setup.read("err");
+                eprintln!("{fault:?}, time {n}: served {served}: {said}");
+                if !served {
+                    assert!(!said.trim().is_empty(), "nothing is said");
+                    assert_eq!(start.processes(), [0; 0], "somebody is left");
+                }
+                assert!(!said.contains("panicked"), "{said}");
+            }));
+            if fine.is_err() {
+                wrong.push((fault, n));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

@@ -38,7 +38,9 @@ pub(super) fn live(entry: &Entry, birth: &Birth, reports: &File) -> ! {
         Ok(Ok(())) => exit_now(0),
         // The attendant tells why.
         Ok(Err(why)) => {
-            report(reports, entry.slot, &why);
+            if let Err(e) = report(reports, entry.slot, &why) {
+                log::error!("ERROR: {}: {why}; {e}", entry.desc);
+            }
             exit_now(FAILED)
         }
         // The panic hook has told what happened; leave a core.
@@ -57,7 +59,7 @@ fn begin_and_work(entry: &Entry, birth: &Birth, reports: &File) -> Result<(), St
     if entry.rank != rank::PROC_NOCHLDINIT {
         registry::init_child(entry.rank)?;
     }
-    report(reports, entry.slot, "");
+    report(reports, entry.slot, "")?;
     work(entry, resolver)
 }
 

@@ -12,6 +12,7 @@ use crate::ipc::{
     LockRank, ShmEvent, ShmMutex, ShmStr, ShmTag, mutex_owner, note_change, process_slot, ranked,
     register_recovery, seize_mutex, shm_static,
 };
+use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -233,9 +234,15 @@ impl Given {
             letter.stage = Stage::Given;
             let number = letter.number;
             drop(letter);
-            // It is full only when the attendant has been called already.
-            let _ = rustix::io::write(&orders.bell, &1u64.to_ne_bytes());
-            return Ok(Given(Ticket { place, number }));
+            let given = Given(Ticket { place, number });
+            return match rustix::io::write(&orders.bell, &1u64.to_ne_bytes()) {
+                // It is full only when the attendant has been called already.
+                Ok(_) | Err(Errno::AGAIN) => Ok(given),
+                Err(why) => {
+                    let why = format!("The attendant cannot be called: {why}");
+                    Err(RpcFault::new(500, why))
+                }
+            };
         }
         Err(busy())
     }

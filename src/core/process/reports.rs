@@ -55,12 +55,12 @@ impl AsFd for Reports {
 }
 
 /// One report: number of the slot, blank, text (empty: ready), line end. Short enough for a pipe to
-/// take it whole.
-pub(super) fn report(mut reports: &File, slot: u16, why: &str) {
+/// take it whole. Whoever cannot report that it is ready must not live: it would be waited for.
+pub(super) fn report(mut reports: &File, slot: u16, why: &str) -> Result<(), String> {
     let why: String = why.chars().filter(|&c| c != '\n').take(800).collect();
-    if let Err(e) = reports.write_all(format!("{slot} {why}\n").as_bytes()) {
-        log::error!("no report to the attendant ({e}): {why}");
-    }
+    reports
+        .write_all(format!("{slot} {why}\n").as_bytes())
+        .map_err(|e| format!("no report to the attendant: {e}"))
 }
 
 /// Reads what [`report`] wrote.
@@ -83,8 +83,8 @@ mod tests {
     #[test]
     fn reports_are_taken_line_by_line() {
         let mut reports = Reports::open().unwrap();
-        report(&reports.writer, 3, "");
-        report(&reports.writer, 4, "no\ndatabase");
+        report(&reports.writer, 3, "").unwrap();
+        report(&reports.writer, 4, "no\ndatabase").unwrap();
         assert_eq!(reports.read(), ["3 ", "4 nodatabase"]);
         assert!(reports.read().is_empty());
     }
