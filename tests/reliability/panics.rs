@@ -370,3 +370,30 @@ fn a_panic_in_a_timer_or_an_rpc_method_costs_that_and_is_counted() {
         (timer, ctl)
     );
 }
+
+#[test]
+fn the_attendant_goes_on_after_a_panic_and_does_what_it_left() {
+    let lab = Lab::new(&format!(
+        "modparam(\"testmod\", \"panic_burial\", 3)\n{SCRIPT}"
+    ));
+    let receiver = lab.kill(&lab.receiver(), Signal::SIGKILL);
+    lab.wait_for("ERROR: panic in the attendant, it goes on");
+    lab.wait_replaced(&lab.receiver(), receiver);
+    lab.answers();
+    assert_eq!(lab.counter("task.panics"), 3);
+    assert_eq!(lab.rpc("core.shm_check", &[])[0], "200 OK");
+    lab.server.signal(Signal::SIGTERM);
+    lab.server.tree.wait_gone();
+}
+
+#[test]
+fn an_attendant_that_panics_whatever_it_does_ends_the_server() {
+    let mut lab = start(&setup(
+        "modparam(\"testmod\", \"panic_burial\", 100)\n",
+        SCRIPT,
+    ));
+    let child = lab.tree.children()[0].pid;
+    kill(Pid::from_raw(child), Signal::SIGKILL).expect("it lives");
+    assert!(!lab.wait().success());
+    lab.tree.wait_gone();
+}

@@ -137,6 +137,40 @@ fn a_wrong_file_changes_nothing_and_all_that_is_wrong_is_told() {
 }
 
 #[test]
+fn a_check_that_dies_is_an_answer_and_nothing_changes() {
+    let site = Site::new(&[], &answer(201), &[]);
+    let config = site.setup.path("ser.cfg");
+    std::fs::remove_file(&config).expect("it is there");
+    // Whoever reads it waits for one who writes.
+    nix::unistd::mkfifo(&config, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+    let said = std::thread::scope(|scope| {
+        let said = scope.spawn(|| site.rpc("core.reload", &[]));
+        let mut pid = None;
+        wait_until("it is being read", || {
+            let children = site.server.tree.children();
+            pid = children
+                .iter()
+                .find(|c| c.desc() == "config check")
+                .map(|c| c.pid);
+            pid.is_some()
+        });
+        assert_eq!(asked(&site), "SIP/2.0 201 Fine");
+        let pid = nix::unistd::Pid::from_raw(pid.expect("it was found"));
+        nix::sys::signal::kill(pid, Signal::SIGKILL).expect("it waits");
+        said.join().expect("an answer")
+    });
+    assert!(
+        said[0].starts_with("500 The process that looked at the configuration died"),
+        "{said:?}"
+    );
+    assert_eq!(site.generation("generation"), "1");
+    std::fs::remove_file(&config).expect("it is there");
+    site.write(&answer(202));
+    site.ask("core.reload", &[]);
+    assert_eq!(asked(&site), "SIP/2.0 202 Fine");
+}
+
+#[test]
 fn the_configuration_before_comes_back_and_goes_again() {
     let site = Site::new(&[], &answer(201), &[]);
     assert!(site.rpc("core.rollback", &[])[0].starts_with("409 there is no generation"));

@@ -19,7 +19,6 @@ use super::watch::Watch;
 use super::{daemonize, hooks, memory, notify, orders, post_mortem, shared, title};
 use crate::core::log::{level, log_fmt};
 use crate::core::module::registry;
-use crate::core::receive::quarantine;
 use crate::core::settings;
 use crate::core::stats::work;
 use crate::crit;
@@ -175,43 +174,6 @@ impl Attendant {
             daemonize::close_terminal(self.heritage.keep_stderr)?;
         }
         Ok(())
-    }
-
-    /// Attends until somebody says stop.
-    pub fn attend(&mut self) -> Stop {
-        loop {
-            if let Some(stop) = self.stop {
-                return stop;
-            }
-            self.take_orders();
-            self.go_on_reloading();
-            self.go_on_upgrading();
-            if self.stop.is_some() {
-                continue;
-            }
-            self.replace_dead();
-            self.nudge_retiring();
-            self.answer_orders();
-            self.look_for_stuck();
-            self.look_at_children();
-            self.step(self.next_due().map_or(PollTimeout::NONE, timeout));
-        }
-    }
-
-    /// How long until something is to be done without being asked.
-    fn next_due(&self) -> Option<Duration> {
-        let now = Instant::now();
-        let due = [
-            self.table.next_due(now),
-            self.next_nudge(now),
-            self.open_orders.next_look(now),
-            self.reloading.next_look(now),
-            quarantine::sweep(),
-            self.watch.next_look(now),
-            self.outgoing.as_ref().map(|o| o.next_look(now)),
-            self.auto_children.next_look(now),
-        ];
-        due.into_iter().flatten().min()
     }
 
     /// Whether this is no-fork mode: there are no processes to be changed.
@@ -505,12 +467,6 @@ impl Attendant {
 
 fn exit_timeout() -> Duration {
     Duration::from_secs(settings::get().exit_timeout.into())
-}
-
-/// Rounded up, so that what is due then is due.
-fn timeout(delay: Duration) -> PollTimeout {
-    let ms = delay.as_micros().div_ceil(1000);
-    PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
 }
 
 /// Whether a worker ended as one does that got TERM or INT.

@@ -14,6 +14,7 @@
 
 mod at_work;
 mod attendant;
+mod attending;
 mod auto_children;
 mod child;
 pub mod daemonize;

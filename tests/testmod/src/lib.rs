@@ -39,6 +39,7 @@ ser::module! {
         int("rpc_port", &rpc_process::PORT),
         int("rpc_later", &rpc_process::LATER),
         int("faults", &life::FAULTS),
+        int("panic_burial", &life::PANIC_BURIAL),
         int("tm", &uac::TM),
         Param { name: "timer_uri", kind: ParamKind::Str(&uac::TIMER_URI) },
     ],

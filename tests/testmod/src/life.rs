@@ -4,6 +4,7 @@ use crate::tell;
 use ser::core::module::IntParam;
 use ser::core::process::{ProcessSpec, idle, rank, register_process, register_procs, stop_if_told};
 use ser::core::time::register_timer;
+use ser::ipc::register_recovery;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(crate) fn segv() {
     nix::sys::signal::kill(me, nix::sys::signal::Signal::SIGSEGV).expect("sent");
     std::thread::sleep(Duration::from_secs(10));
 }
+/// So often the attendant panics when it repairs what a dead process left.
+pub(crate) static PANIC_BURIAL: IntParam = IntParam::new(0);
 /// 1: `test_fault` works (see [`crate::faults`]).
 pub(crate) static FAULTS: IntParam = IntParam::new(0);
 
@@ -45,6 +48,9 @@ pub(crate) fn init() -> Result<(), String> {
     if FAULTS.get() != 0 {
         crate::faults::init()?;
     }
+    if PANIC_BURIAL.get() != 0 {
+        register_recovery(panic_at_burial);
+    }
     crate::rpc_process::init()?;
     crate::uac::init()?;
     if TIMER.get() != 0 {
@@ -58,6 +64,14 @@ pub(crate) fn init() -> Result<(), String> {
             run: work,
         }),
         Ok(0) | Err(_) => Ok(()),
+    }
+}
+
+fn panic_at_burial(_: &[u16]) {
+    let left = PANIC_BURIAL.get();
+    if left > 0 {
+        PANIC_BURIAL.set(left - 1);
+        panic!("told to panic at a burial");
     }
 }
 
