@@ -4,6 +4,8 @@ scripts/goodput, which builds and installs what is needed. Everything stays on 1
 
 Each server has four children and waits 20 ms for each INVITE, as for a database, so 200 calls a second are its capacity
 whatever the machine. Both ends are sipp, which repeats what is not answered as a phone does (RFC 3261 timers A and E).
+With --compute US ours alone, on one core: it computes for so many microseconds for each INVITE instead, and what it can
+serve is taken from its CPU time for a call under a light load.
 """
 import argparse
 import csv
@@ -34,7 +36,7 @@ loadmodule "{modules}/libtestmod.so"
 route {{
     if (loose_route()) {{ t_relay(); break; }}
     record_route();
-    test_sleep("{ms}");
+    {work};
     t_relay();
 }}
 """,
@@ -54,7 +56,7 @@ loadmodule "cfgutils.so"
 request_route {{
     if (loose_route()) {{ t_relay(); exit; }}
     record_route();
-    usleep("{us}");
+    {work};
     t_relay();
 }}
 """,
@@ -145,36 +147,51 @@ class Running:
         self.log.close()
 
 
-def server(name, port, release, folder):
-    text = CONFIGS[name].format(address=address(port), children=CHILDREN, modules=release, ms=int(WAIT * 1e3),
-                                us=int(WAIT * 1e6))
-    path = os.path.join(folder, "server.cfg")
-    with open(path, "w") as config:
-        config.write(text)
-    if name == "kamailio":
-        command = ["kamailio", "-f", path, "-DD", "-E", "-m", "1024", "-Y", folder, "-P", os.path.join(folder, "pid")]
-    else:
-        command = [os.path.join(release, "ser"), "-f", path, "-D", "-D", "-E"]
-    return Running(command, folder, port)
+class Case:
+    """A server, what it does for each INVITE, and the cores of both sides; None: any."""
 
+    def __init__(self, name, work, release, cores=(None, None)):
+        self.name, self.work, self.release, self.cores = name, work, release, cores
 
-def goodput(name, rate, seconds, release):
-    """Calls completed a second, once it has begun."""
-    port, caller, callee = free_ports(3)
-    with tempfile.TemporaryDirectory(prefix="goodput-") as folder:
-        scenario = os.path.join(folder, "caller.xml")
-        with open(scenario, "w") as text:
-            text.write(CALLER.format(callee=address(callee)))
-        answerer = ["sipp", "-sf", os.path.join(ROOT, "tests", "sipp", "callee.xml"), "-i", "127.0.0.1",
-                    "-p", str(callee), "-nostdin"]
-        stats = os.path.join(folder, "stats.csv")
-        load = ["sipp", "-sf", scenario, "-i", "127.0.0.1", "-p", str(caller), "-rsa", address(port), address(callee),
-                "-r", str(rate), "-l", "1000000", "-nostdin", "-trace_stat", "-stf", stats, "-fd", "1"]
-        with server(name, port, release, folder), Running(answerer, folder, callee):
-            time.sleep(0.5)
-            with Running(load, folder, patience=0):
-                time.sleep(seconds + WARM_UP)
-        return rate_of(stats, seconds)
+    def pinned(self, side, command):
+        core = self.cores[side]
+        return command if core is None else ["taskset", "-c", str(core), *command]
+
+    def server(self, port, folder):
+        text = CONFIGS[self.name].format(address=address(port), children=CHILDREN, modules=self.release, work=self.work)
+        path = os.path.join(folder, "server.cfg")
+        with open(path, "w") as config:
+            config.write(text)
+        if self.name == "kamailio":
+            command = ["kamailio", "-f", path, "-DD", "-E", "-m", "1024", "-Y", folder,
+                       "-P", os.path.join(folder, "pid")]
+        else:
+            command = [os.path.join(self.release, "ser"), "-f", path, "-D", "-D", "-E"]
+        return Running(self.pinned(0, command), folder, port)
+
+    def offer(self, rate, seconds):
+        """Calls completed a second once it has begun, and the server's CPU time for each in s."""
+        port, caller, callee = free_ports(3)
+        with tempfile.TemporaryDirectory(prefix="goodput-") as folder:
+            scenario = os.path.join(folder, "caller.xml")
+            with open(scenario, "w") as text:
+                text.write(CALLER.format(callee=address(callee)))
+            answerer = ["sipp", "-sf", os.path.join(ROOT, "tests", "sipp", "callee.xml"), "-i", "127.0.0.1",
+                        "-p", str(callee), "-nostdin"]
+            stats = os.path.join(folder, "stats.csv")
+            load = ["sipp", "-sf", scenario, "-i", "127.0.0.1", "-p", str(caller), "-rsa", address(port),
+                    address(callee), "-r", str(rate), "-l", "1000000", "-nostdin", "-trace_stat", "-stf", stats,
+                    "-fd", "1"]
+            with self.server(port, folder) as server, Running(self.pinned(1, answerer), folder, callee):
+                time.sleep(0.5)
+                with Running(self.pinned(1, load), folder, patience=0):
+                    time.sleep(WARM_UP)
+                    pids = procfs.family(server.process.pid)
+                    before = procfs.usage(pids).cpu
+                    time.sleep(seconds)
+                    used = procfs.usage(pids).cpu - before
+            done = rate_of(stats, seconds)
+            return done, used / 1e9 / seconds / done if done else None
 
 
 def rate_of(path, seconds):
@@ -193,19 +210,44 @@ def clock(text):
     return int(hours) * 3600 + int(minutes) * 60 + float(rest)
 
 
+def waiting(args):
+    """The table for servers that wait."""
+    works = {"ser": f'test_sleep("{int(WAIT * 1e3)}")', "kamailio": f'usleep("{int(WAIT * 1e6)}")'}
+    cases = [Case(name, work, args.release) for name, work in works.items()]
+    print(f"\nCalls completed a second; capacity {CAPACITY}, {CHILDREN} children, {args.seconds} s each:\n")
+    table(cases, CAPACITY, args.seconds)
+
+
+def computing(args):
+    """The same for ours when it computes."""
+    cores = sorted(os.sched_getaffinity(0))
+    case = Case("ser", f'test_burn("{args.compute}")', args.release, (cores[-1], cores[0]))
+    light = max(20, int(1e6 / (args.compute + 100) / 4))
+    _, each = case.offer(light, args.seconds)
+    capacity = int(1 / each)
+    print(f"\nCalls completed a second; {each * 1e6:.0f} us of one core for a call: capacity {capacity}, {args.seconds} s each:\n")
+    table([case], capacity, args.seconds)
+
+
+def table(cases, capacity, seconds):
+    print("| offered |" + "".join(f" {case.name} |" for case in cases))
+    print("|---:|" + "---:|" * len(cases))
+    for times in (1, 2, 3):
+        done = [case.offer(times * capacity, seconds)[0] for case in cases]
+        cells = "".join(f" {one:.0f} ({one / capacity:.0%}) |" for one in done)
+        print(f"| {times}x: {times * capacity} |{cells}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/goodput", description=__doc__)
     parser.add_argument("--seconds", type=int, default=30, help="length of each run (30)")
+    parser.add_argument("--compute", type=int, metavar="US", help="compute instead of waiting")
     parser.add_argument("--release", default=os.path.join(ROOT, "target", "release"), help=argparse.SUPPRESS)
     args = parser.parse_args()
-    print(f"\nCalls completed a second; capacity {CAPACITY}, {CHILDREN} children, {args.seconds} s each:\n")
-    print("| offered | ser | kamailio |\n|---:|---:|---:|")
-    for times in (1, 2, 3):
-        cells = []
-        for name in ("ser", "kamailio"):
-            done = goodput(name, times * CAPACITY, args.seconds, args.release)
-            cells.append(f"{done:.0f} ({done / CAPACITY:.0%})")
-        print(f"| {times}x: {times * CAPACITY} | {cells[0]} | {cells[1]} |", flush=True)
+    if args.compute is None:
+        waiting(args)
+    else:
+        computing(args)
 
 
 if __name__ == "__main__":

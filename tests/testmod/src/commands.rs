@@ -1,6 +1,7 @@
 //! Script commands that go wrong.
 
 use crate::tell;
+use nix::sys::time::TimeValLike;
 use ser::core::module::{Arg, ArgType, Args, CmdFn, Command, FixupFn, RouteMask};
 use ser::core::msg::SipMsg;
 use ser::ipc::{LockRank, ShmMutex, ShmTag, ranked, shm_static};
@@ -34,6 +35,13 @@ pub(crate) const COMMANDS: &[Command] = &[
     command("test_hang", hang, None),
     command("test_fault", crate::faults::plan, None),
     command("test_fixup_panics", nothing, Some(fixup_panics)),
+    Command {
+        name: "test_burn",
+        func: burn,
+        params: &[ArgType::Int],
+        fixup: None,
+        routes: RouteMask::ALL,
+    },
     Command {
         name: "test_sleep",
         func: sleep,
@@ -146,6 +154,15 @@ fn nothing(_msg: &mut SipMsg<'_>, _args: Args) -> i32 {
 
 fn fixup_panics(_args: &mut [Arg]) -> Result<(), String> {
     panic!("told to panic in a fixup")
+}
+
+/// Computes for so many microseconds of this process's time on a core.
+fn burn(msg: &mut SipMsg<'_>, args: Args) -> i32 {
+    let used = || nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID.now();
+    let Ok(begin) = used() else { return -1 };
+    let wanted = args.int(0, msg).unwrap_or_default();
+    while used().is_ok_and(|now| (now - begin).num_microseconds() < wanted) {}
+    1
 }
 
 /// Keeps the process busy for so many milliseconds, as a slow script does.
