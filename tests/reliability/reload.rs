@@ -80,7 +80,7 @@ fn routes_and_commands_that_a_reload_adds_are_measured_and_the_others_go_on() {
 fn wear_out(site: &Site, desc: &str) {
     let mut killed = std::collections::BTreeSet::new();
     let end = Instant::now() + Duration::from_secs(20);
-    // Without a pause: who lives for a while does not die in vain. The eighth delay is some seconds.
+    // Who lives for 50 ms does not die in vain. The eighth delay is some seconds.
     while killed.len() < 8 {
         assert!(Instant::now() < end, "{}", site.setup.read("err"));
         let children = site.server.tree.children();
@@ -91,6 +91,7 @@ fn wear_out(site: &Site, desc: &str) {
                 let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
             }
         }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -107,7 +108,9 @@ fn a_reload_is_read_while_processes_are_replaced_for_the_one_before() {
         let second = site.rpc("core.reload", &[]);
         (first.join().expect("an answer"), second)
     });
-    assert!(first[0].starts_with("503 Another"), "{first:?}");
+    // On a machine that is slow it may have come to its end before.
+    let fine = first[0] == "200 OK" || first[0].starts_with("503 Another");
+    assert!(fine, "{first:?}");
     assert_eq!(second[0], "200 OK", "{second:?}");
     wait_until("the old ones are gone", || site.descs() == before);
     assert_eq!(asked(&site), "SIP/2.0 202 Fine");
