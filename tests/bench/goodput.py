@@ -11,140 +11,35 @@ import argparse
 import csv
 import os
 import subprocess
-import tempfile
 import time
 
-from servers import address, end, free_ports
 import procfs
+from servers import Server, address
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+SIPP = os.path.join(ROOT, "tests", "sipp")
 CHILDREN, WAIT = 4, 0.02
 CAPACITY = int(CHILDREN / WAIT)
 WARM_UP = 5  # s that do not count
-CONFIGS = {
-    "ser": """listen=udp:{address}
-children={children}
-debug=0
-log_stderror=yes
-dns=no
-rev_dns=no
-loadmodule "{modules}/libsl.so"
-loadmodule "{modules}/libtm.so"
-loadmodule "{modules}/librr.so"
-loadmodule "{modules}/libtestmod.so"
-route {{
-    if (loose_route()) {{ t_relay(); break; }}
-    record_route();
-    {work};
-    t_relay();
-}}
-""",
-    "kamailio": """listen=udp:{address}
-children={children}
-debug=0
-log_stderror=yes
-disable_tcp=yes
-auto_aliases=no
-dns=no
-rev_dns=no
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "cfgutils.so"
-request_route {{
-    if (loose_route()) {{ t_relay(); exit; }}
-    record_route();
-    {work};
-    t_relay();
-}}
-""",
-}
-HEAD = """Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: <sip:caller@[local_ip]:[local_port]>;tag=[call_number]
-"""
-CALLER = """<?xml version="1.0" encoding="ISO-8859-1" ?>
-<scenario name="caller">
-  <send retrans="500"><![CDATA[
-INVITE sip:callee@{callee} SIP/2.0
-""" + HEAD + """To: <sip:callee@{callee}>
-Call-ID: [call_id]
-CSeq: 1 INVITE
-Contact: <sip:caller@[local_ip]:[local_port]>
-Max-Forwards: 70
-Content-Length: 0
-
-  ]]></send>
-  <recv response="100" optional="true"/>
-  <recv response="180" optional="true"/>
-  <recv response="503" optional="true" next="refused"/>
-  <recv response="200" rrs="true"/>
-  <send><![CDATA[
-ACK [next_url] SIP/2.0
-[routes]
-""" + HEAD + """[last_To:]
-Call-ID: [call_id]
-CSeq: 1 ACK
-Max-Forwards: 70
-Content-Length: 0
-
-  ]]></send>
-  <send retrans="500"><![CDATA[
-BYE [next_url] SIP/2.0
-[routes]
-""" + HEAD + """[last_To:]
-Call-ID: [call_id]
-CSeq: 2 BYE
-Max-Forwards: 70
-Content-Length: 0
-
-  ]]></send>
-  <recv response="200" counter="done" next="end"/>
-  <label id="refused"/>
-  <send><![CDATA[
-ACK sip:callee@{callee} SIP/2.0
-[last_Via:]
-From: <sip:caller@[local_ip]:[local_port]>;tag=[call_number]
-[last_To:]
-Call-ID: [call_id]
-CSeq: 1 ACK
-Max-Forwards: 70
-Content-Length: 0
-
-  ]]></send>
-  <label id="end"/>
-</scenario>
-"""
 
 
-class Running:
-    """A program that ends with the block, with all that it has forked."""
+class Sipp:
+    """One end of the calls; it ends with the block, whatever is open."""
 
-    def __init__(self, command, folder, port=None, patience=10):
-        self.patience = patience  # s, for its end
-        self.log = open(os.path.join(folder, os.path.basename(command[0]) + ".log"), "w")
-        self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log)
-        limit = time.monotonic() + 10
-        while port and not procfs.is_bound(port):
-            if self.process.poll() is not None or time.monotonic() > limit:
-                raise SystemExit(f"{command[0]} does not start: see {self.log.name}")
-            time.sleep(0.05)
+    def __init__(self, scenario, port, folder, core, *options):
+        pin = [] if core is None else ["taskset", "-c", str(core)]
+        command = [*pin, "sipp", "-sf", os.path.join(SIPP, scenario), "-i", "127.0.0.1", "-p", str(port), "-nostdin",
+                   *options]
+        self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        pids = procfs.family(self.process.pid) if self.process.poll() is None else []
-        self.process.terminate()
-        try:
-            self.process.wait(self.patience)
-        except subprocess.TimeoutExpired:
-            for pid in pids:
-                end(pid)
-            self.process.wait()
-        self.log.close()
+        self.process.kill()
+        self.process.wait()
 
 
 class Case:
@@ -153,40 +48,19 @@ class Case:
     def __init__(self, name, work, release, cores=(None, None)):
         self.name, self.work, self.release, self.cores = name, work, release, cores
 
-    def pinned(self, side, command):
-        core = self.cores[side]
-        return command if core is None else ["taskset", "-c", str(core), *command]
-
-    def server(self, port, folder):
-        text = CONFIGS[self.name].format(address=address(port), children=CHILDREN, modules=self.release, work=self.work)
-        path = os.path.join(folder, "server.cfg")
-        with open(path, "w") as config:
-            config.write(text)
-        if self.name == "kamailio":
-            command = ["kamailio", "-f", path, "-DD", "-E", "-m", "1024", "-Y", folder,
-                       "-P", os.path.join(folder, "pid")]
-        else:
-            command = [os.path.join(self.release, "ser"), "-f", path, "-D", "-D", "-E"]
-        return Running(self.pinned(0, command), folder, port)
-
     def offer(self, rate, seconds):
         """Calls completed a second once it has begun, and the server's CPU time for each in s."""
-        port, caller, callee = free_ports(3)
-        with tempfile.TemporaryDirectory(prefix="goodput-") as folder:
-            scenario = os.path.join(folder, "caller.xml")
-            with open(scenario, "w") as text:
-                text.write(CALLER.format(callee=address(callee)))
-            answerer = ["sipp", "-sf", os.path.join(ROOT, "tests", "sipp", "callee.xml"), "-i", "127.0.0.1",
-                        "-p", str(callee), "-nostdin"]
+        core, core_of_sipp = self.cores
+        with Server(self.name, "work", self.release, core, CHILDREN, marks={"@WORK@": self.work}) as server:
+            folder = server.dir.name
             stats = os.path.join(folder, "stats.csv")
-            load = ["sipp", "-sf", scenario, "-i", "127.0.0.1", "-p", str(caller), "-rsa", address(port),
-                    address(callee), "-r", str(rate), "-l", "1000000", "-nostdin", "-trace_stat", "-stf", stats,
-                    "-fd", "1"]
-            with self.server(port, folder) as server, Running(self.pinned(1, answerer), folder, callee):
+            load = ["-rsa", address(server.port), "-key", "callee", address(server.callee), "-r", str(rate),
+                    "-l", "1000000", "-trace_stat", "-stf", stats, "-fd", "1", address(server.callee)]
+            with Sipp("callee.xml", server.callee, folder, core_of_sipp):
                 time.sleep(0.5)
-                with Running(self.pinned(1, load), folder, patience=0):
+                with Sipp("goodput/caller.xml", server.caller, folder, core_of_sipp, *load):
                     time.sleep(WARM_UP)
-                    pids = procfs.family(server.process.pid)
+                    pids = server.pids()
                     before = procfs.usage(pids).cpu
                     time.sleep(seconds)
                     used = procfs.usage(pids).cpu - before

@@ -39,13 +39,14 @@ def missing_module(scenario, release):
 class Server:
     """A running server. Use it with `with`: it ends with the block, every process of it."""
 
-    def __init__(self, name, scenario, release, core=None, children=1, tool=(), wait=WAIT):
+    def __init__(self, name, scenario, release, core=None, children=1, tool=(), wait=WAIT, marks=None):
         self.name, self.scenario, self.release = name, scenario, release
         self.port, self.caller, self.callee = free_ports(3)
         self.dir = tempfile.TemporaryDirectory(prefix="bench-")
         self.log = open(os.path.join(self.dir.name, "log"), "w+")
         pin = ["taskset", "-c", str(core)] if core is not None else []
         self.wait = wait
+        self.marks = marks or {}  # what the scenario's config has beside the marks of all
         self.command = pin + list(tool) + self._command(children)
         self.process = None
 
@@ -66,7 +67,8 @@ class Server:
     def _config(self, children):
         with open(os.path.join(HERE, self.name, self.scenario + ".cfg")) as template:
             text = template.read()
-        marks = {"@PORT@": self.port, "@CHILDREN@": children, "@MODULES@": self.release, "@WAIT@": self.wait}
+        marks = {"@PORT@": self.port, "@CHILDREN@": children, "@MODULES@": self.release, "@WAIT@": self.wait,
+                 **self.marks}
         for mark, value in marks.items():
             text = text.replace(mark, str(value))
         path = os.path.join(self.dir.name, "server.cfg")

@@ -23,4 +23,5 @@ mod site;
 mod strace;
 mod stuck;
 mod syscalls;
+mod syscalls_at_start;
 mod upgrade;

@@ -2,9 +2,8 @@
 //! repeat is served, and afterwards everything is as it was.
 
 use crate::common::sip::{Phone, first_line, header, reply};
-use crate::common::tree::is_alive;
 use crate::common::{Foreground, Setup, free_port, load, wait_until};
-use crate::strace::{Fault, Strace, can_inject, launch};
+use crate::strace::{Fault, Strace, can_inject};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -43,17 +42,17 @@ onreply_route[1] {
 "#;
 
 /// How many calls of a kind fail, one after the other (`FAULTS`).
-fn depth() -> u32 {
+pub fn depth() -> u32 {
     std::env::var("FAULTS").map_or(2, |n| n.parse().expect("FAULTS is a number"))
 }
 
 /// Whether a call is to fail: `CALL` names one, else all are.
-fn is_wanted((call, _): &Fault) -> bool {
+pub fn is_wanted((call, _): &Fault) -> bool {
     std::env::var("CALL").map_or(true, |only| only == *call)
 }
 
 /// A ser.cfg, and the port of the page of metrics.
-fn config(setup: &Setup) -> (String, u16) {
+pub fn config(setup: &Setup) -> (String, u16) {
     let page = free_port();
     let path = |name: &str| setup.path(name).display().to_string();
     let config = format!(
@@ -316,113 +315,4 @@ fn processes_and_memory_fail() {
         ("getrandom", "ENOSYS"),
         ("rt_sigaction", "EINVAL"),
     ]);
-}
-
-/// A server that starts while a call fails.
-struct Start {
-    setup: Setup,
-    strace: std::process::Child,
-}
-
-impl Start {
-    fn new(fault: Fault, n: u32) -> Start {
-        let setup = Setup::new();
-        let (config, _) = config(&setup);
-        std::fs::write(setup.path("ser.cfg"), config).expect("config is written");
-        let strace = launch(
-            setup.command(&["-D", "-D", "-E"]),
-            fault,
-            n,
-            &setup.path("strace"),
-        );
-        Start { setup, strace }
-    }
-
-    /// Whether it serves; else it has ended.
-    fn serves(&mut self) -> bool {
-        let phone = Phone::new();
-        let request = phone.request("OPTIONS", "sip:localhost");
-        for _ in 0..300 {
-            phone.send(&request, self.setup.addr());
-            if phone.try_recv(Duration::from_millis(100)).is_some() {
-                return true;
-            }
-            if self.strace.try_wait().expect("its state").is_some() {
-                return false;
-            }
-        }
-        panic!("it neither serves nor ends: {}", self.setup.read("err"));
-    }
-
-    /// Its processes, the attendant first.
-    fn processes(&self) -> Vec<i32> {
-        let is_ser = |pid: &i32| {
-            std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim() == "ser")
-        };
-        let mut pids = self.setup.processes();
-        pids.retain(|pid| is_ser(pid) && is_alive(*pid));
-        pids.sort_unstable();
-        pids
-    }
-}
-
-impl Drop for Start {
-    fn drop(&mut self) {
-        for pid in self.processes() {
-            // It may end by itself meanwhile.
-            let _ = nix::sys::signal::kill(
-                nix::unistd::Pid::from_raw(pid),
-                nix::sys::signal::Signal::SIGKILL,
-            );
-        }
-        let _ = self.strace.wait();
-    }
-}
-
-#[test]
-fn a_start_fails_with_a_word_or_comes_to_serve() {
-    if !can_inject() {
-        return;
-    }
-    // Not those that the loader of programs makes before the server runs.
-    let faults = [
-        ("socket", "EMFILE"),
-        ("bind", "EADDRINUSE"),
-        ("setsockopt", "ENOMEM"),
-        ("openat", "EMFILE"),
-        ("write", "EIO"),
-        ("pipe2", "EMFILE"),
-        ("eventfd2", "EMFILE"),
-        ("signalfd4", "EMFILE"),
-        ("timerfd_create", "EMFILE"),
-        ("memfd_create", "EMFILE"),
-        ("fallocate", "ENOSPC"),
-        ("ftruncate", "ENOSPC"),
-        ("clone", "EAGAIN"),
-        ("prctl", "EPERM"),
-        ("rt_sigaction", "EINVAL"),
-        ("mknodat", "EACCES"),
-        ("chmod", "EPERM"),
-        ("listen", "EADDRINUSE"),
-    ];
-    let mut wrong = Vec::new();
-    for fault in faults.into_iter().filter(is_wanted) {
-        for n in 1..=depth() {
-            let mut start = Start::new(fault, n);
-            let fine = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                let served = start.serves();
-                let said = start.setup.read("err");
-                eprintln!("{fault:?}, time {n}: served {served}: {said}");
-                if !served {
-                    assert!(!said.trim().is_empty(), "nothing is said");
-                    assert_eq!(start.processes(), [0; 0], "somebody is left");
-                }
-                assert!(!said.contains("panicked"), "{said}");
-            }));
-            if fine.is_err() {
-                wrong.push((fault, n));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:?}");
 }

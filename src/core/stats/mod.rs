@@ -49,6 +49,7 @@ impl Row {
 
     #[inline]
     fn add(&self, counter: Counter, n: u64) {
+        debug_assert!(counter.parts().is_none(), "a sum is not counted");
         add(&self.cells[counter as usize], n);
     }
 }

@@ -1,6 +1,6 @@
 //! What the script costs: for each route block and each command of a module how often it ran and how long it took.
 //!
-//! The names are collected while ser.cfg is compiled; their numbers are places in each process's rows ([`meters`]). Off
+//! The names are collected while ser.cfg is compiled; their numbers are places in each process's rows ([`Meters`]). Off
 //! (`script_stats=no`) there are no rows, and nobody looks at the clock. Invariant: a moment at which the clock was
 //! looked at is used again as long as nothing has happened since ([`Watch`]), so a list of commands costs one look each.
 

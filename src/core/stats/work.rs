@@ -268,26 +268,24 @@ pub fn of_process(slot: u16) -> Option<Done> {
     };
     let awake = load(&row.awake);
     let idle = past(load(&row.started)).saturating_sub(awake + past(load(&row.woke)));
-    let mut done = Done {
-        messages: 0,
+    let (mut latency, mut delay) = (Sums::default(), Sums::default());
+    row.latency.add_to(&mut latency);
+    row.delay.add_to(&mut delay);
+    Some(Done {
+        // What the histogram knows is not counted once more for each message.
+        messages: latency.count(),
         busy_us: cycles::to_us(load(&row.busy)),
         busy: load(&row.busy),
         awake_us: cycles::to_us(awake),
         idle_us: cycles::to_us(idle),
-        squares_us2: 0.0,
+        squares_us2: latency.squares() / cycles::per_us().powi(2),
         lock_us: lock_wait(slot) as f64 / 1000.0,
         blocked_us: std::array::from_fn(|i| cycles::to_us(load(&row.blocked[i]))),
         working: row.doing.now(),
-        latency: Sums::default(),
+        latency,
         delays: load(&row.delays),
-        delay: Sums::default(),
-    };
-    row.latency.add_to(&mut done.latency);
-    row.delay.add_to(&mut done.delay);
-    // What the histogram knows is not counted once more for each message.
-    done.messages = done.latency.count();
-    done.squares_us2 = done.latency.squares() / cycles::per_us().powi(2);
-    Some(done)
+        delay,
+    })
 }
 
 #[cfg(test)]
