@@ -83,6 +83,8 @@ fn the_examples_of_the_page_work() {
             }
             None => assert!(!said.contains("error:"), "{words}: {said}"),
         }
+        // What it says of a packet that it cannot read.
+        assert!(!said.contains("ERROR:"), "{words}: {said}");
     }
     lab.sip_goes_on();
 }

@@ -53,16 +53,25 @@ impl Writer {
             RpcValue::Str(text) => self.string(text),
             RpcValue::Struct(members) => {
                 self.out.push(STRUCT);
-                for (name, value) in members {
-                    self.name(name.as_bytes());
-                    self.value(value);
-                }
+                members.iter().for_each(|(name, v)| self.member(name, v));
                 self.out.push(0x80 | STRUCT);
             }
             RpcValue::Array(values) => {
                 self.out.push(ARRAY);
                 values.iter().for_each(|value| self.value(value));
                 self.out.push(0x80 | ARRAY);
+            }
+        }
+    }
+
+    /// A member of a struct. Those that are arrays become several members of one name: `sercmd` and `kamcmd` take a
+    /// packet with an array in a struct for a bad one.
+    fn member(&mut self, name: &str, value: &RpcValue) {
+        match value {
+            RpcValue::Array(values) => values.iter().for_each(|v| self.member(name, v)),
+            value => {
+                self.name(name.as_bytes());
+                self.value(value);
             }
         }
     }
